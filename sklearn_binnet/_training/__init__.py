@@ -1,1 +1,11 @@
-"""Placeholder."""
+"""The training engine: many networks of one architecture, trained by one compiled program.
+
+It knows Keras and NumPy, and nothing of scikit-learn. TensorFlow is imported inside functions only.
+
+- `_contract.py`: what goes in and comes out
+- `_engine.py`: `train`, which chooses the path and groups members that can share a program
+- `_program.py`: the compiled program and its cache; `_layers.py`: the layers it swaps in
+- `_fast.py`: the host's side of the compiled path; `_general.py`: the same work by `Model.fit`
+- `_plan.py`: rows, batches and rates of every step, as arrays
+- `_watch.py`: early stopping, callbacks, progress: what happens between epochs
+"""

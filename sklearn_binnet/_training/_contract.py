@@ -6,12 +6,16 @@ It knows nothing of scikit-learn and nothing of how a network came to be.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class TrainingDiverged(ValueError):
+    """A member's loss is no longer a number."""
 
 
 class Network(Protocol):
@@ -21,13 +25,20 @@ class Network(Protocol):
     Methods that take tensors are called while TensorFlow traces and must use TensorFlow or `keras.ops` only.
     """
 
-    key: Hashable
-    """Equal keys mean interchangeable models: same layers, head and loss; weights and dropout rates may differ."""
     n_labels: int
     """L, the number of yes/no questions."""
+    keras_reason: str | None
+    """Why this network needs `Model.fit`; None where the compiled program can train it."""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal keys mean interchangeable models: same layers, head and loss; weights and dropout rates may differ."""
 
     def build(self) -> Any:
         """Return a new `keras.Model` from float32 (n, d) to outputs, with arbitrary weights."""
+
+    def view(self) -> tuple[Any, list[Any]]:
+        """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
 
     def losses(self, y: Any, outputs: Any) -> Any:
         """Return the loss of every answer, a tensor (n, L), from tensors `y` (n, L) and `outputs`."""
@@ -35,40 +46,81 @@ class Network(Protocol):
     def probabilities(self, outputs: Any) -> Any:
         """Return P(positive), a tensor (n, L), from a tensor of model outputs."""
 
+    def targets(self, y: NDArray) -> NDArray:
+        """Return `y` in the form that `keras_loss` compares with outputs."""
+
+    def answers(self, targets: Any) -> Any:
+        """Return the 0/1 tensor (n, L) that `targets`, as a tensor, stands for."""
+
+    def keras_loss(self) -> Any:
+        """Return a Keras loss for `Model.compile`, equal to the mean of `losses`."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """All rows of a training; members pick theirs by index."""
+
+    X: NDArray[np.float32]
+    """(n, d)"""
+    y: NDArray[np.float32]
+    """(n, L), 0 or 1"""
+    weights: NDArray[np.float32]
+    """(n, L), the weight of every answer; any scale."""
+
 
 @dataclass(frozen=True)
 class Member:
     """One network to be trained: its rows and everything that makes it differ from its companions."""
 
     train: NDArray[np.intp]
-    """Rows of X to train on, in any order."""
+    """Rows to train on, in any order."""
     validation: NDArray[np.intp]
-    """Rows of X to validate on; empty for none."""
+    """Rows to validate on; empty for none."""
     weights: list[NDArray]
     """Initial values, in the order of `keras.Model.weights`."""
     seed: int
     """Seeds row order and dropout."""
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
+    dropout_rates: Sequence[float] | None = None
+    """One a dropout layer; None takes the model's own."""
     optimizer_state: list[NDArray] | None = None
     """State to go on from, as an earlier `Trained` holds it; None starts afresh."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What is known after an epoch."""
+
+    epoch: int
+    """From 0."""
+    logs: list[dict[str, float]]
+    """Every member's loss and metrics."""
+    weights: Callable[[], list[list[NDArray]]]
+    """Fetches every member's current weights."""
 
 
 @dataclass(frozen=True)
 class Settings:
     """What all members of one training share."""
 
-    optimizer: dict
-    """A Keras optimizer, serialised (`keras.optimizers.serialize`), without its rates."""
     epochs: int
     batch_size: int
+    optimizer: dict = field(default_factory=lambda: {"class_name": "Adam", "config": {}})
+    """A Keras optimizer as `keras.optimizers.serialize` gives it; its rates are the members'."""
+    schedule: Any = "constant"
+    """A name in `_plan.SCHEDULES`, or a Keras `LearningRateSchedule`, which replaces the members' learning rates."""
     early_stopping: bool = False
     """Watch the validation loss: stop after `patience` epochs without a gain of `min_delta`, keep the best weights."""
     patience: int = 10
     min_delta: float = 0.0
     metrics: Sequence[Any] = ()
     callbacks: Sequence[Any] = ()
+    """Keras callbacks; every member gets copies."""
     threshold: NDArray[np.float64] = field(default_factory=lambda: np.array([0.5]))
+    """Cuts probabilities for metrics, scalar or (L,)."""
+    on_epoch: Callable[[EpochReport], bool] | None = None
+    """Called after each epoch; True ends the training."""
 
 
 @dataclass
@@ -78,7 +130,12 @@ class Trained:
     weights: list[NDArray]
     """Best weights under early stopping, else the last."""
     history: dict[str, list[float]]
-    n_epochs: int
+    """One value an epoch: loss, the metrics, and the same with `val_` in front."""
     best_epoch: int
-    """1-based; equals `n_epochs` without early stopping."""
+    """1-based; the last epoch without early stopping."""
     optimizer_state: list[NDArray]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs run."""
+        return len(self.history["loss"])

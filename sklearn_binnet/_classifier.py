@@ -1,0 +1,523 @@
+"""BinaryNetClassifier: the scikit-learn contract of a neural network for yes/no decisions."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_binnet import _recipe
+from sklearn_binnet._compat import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+    with_callbacks,
+)
+from sklearn_binnet._models._activations import ACTIVATIONS
+from sklearn_binnet._target import Target, answer_weights, binary_labels
+from sklearn_binnet._training._contract import EpochReport, Trained
+from sklearn_binnet._training._engine import train
+from sklearn_binnet._training._plan import SCHEDULES
+from sklearn_binnet._training._progress import progress_bar
+
+
+class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Neural network for yes/no questions, with a threshold that can be tuned without a refit.
+
+    Trains a Keras network on the columns as they are and answers with labels. One class answers one question (`y` of
+    shape (n_samples,), any two labels) or many (`y` an indicator matrix of shape (n_samples, n_labels), with one
+    network for all questions).
+
+    Parameters
+    ----------
+    model : None, callable, keras.Model or scikeras.wrappers.KerasClassifier, default=None
+        None builds a stack of Dense layers from the parameters below. A callable returns a Keras model. A Keras model
+        is a template: every fit starts from fresh weights. A SciKeras wrapper builds its model with its own
+        parameters, which a search can reach as `model__units` or `model__optimizer__learning_rate`. Columns reach a
+        model of yours encoded as `encoding` says. Its last layer must have one sigmoid or one linear unit a
+        question, or two softmax units for a single question.
+    hidden_layer_sizes : sequence of int, default=(64, 32)
+        Units of the hidden layers; `()` is logistic regression.
+    activation : str, default="relu"
+        Activation of the hidden layers, by Keras' name.
+    encoding : {"standardize", None}, default="standardize"
+        What is done to the columns before the first layer: to mean 0 and standard deviation 1, learnt from the
+        training rows, or nothing.
+    dropout : float or sequence of float, default=0.0
+        Share of units dropped after each hidden layer, in [0, 1).
+    batch_normalization : bool, default=False
+        Normalize the units of each hidden layer over the batch.
+    optimizer : str or keras.optimizers.Optimizer, default="adam"
+        Keras optimizer. A compiled `model` keeps its own, unless this is anything but "adam".
+    learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
+        Step size. None takes the one of `optimizer` or of a compiled `model` (0.001 for "adam").
+    learning_rate_schedule : {"constant", "cosine", "coslog4"}, default="constant"
+        How the step size moves over all planned steps: not at all, down a half cosine to 0, or through four cosine
+        cycles of growing length [1]_.
+    weight_decay : float or None, default=None
+        Share of each weight, times the learning rate, taken off at each step (decoupled, as in Keras). None takes the
+        one of `optimizer` or of a compiled `model`.
+    batch_size : int or None, default=None
+        Rows a step. None takes a power of two between 32 and 1024 that makes about 64 steps an epoch.
+    epochs : int or None, default=None
+        Most passes over the training rows. None means 200, or what a SciKeras wrapper says.
+    n_estimators : int, default=1
+        Networks trained side by side. One holds out `validation_fraction` of the rows. Several leave out one
+        stratified fold each and are averaged (mean log-odds); each row then has an out-of-fold probability.
+    early_stopping : bool, default=True
+        Stop when the validation loss gains nothing for `patience` epochs, and keep the weights of the best epoch.
+        Needs validation rows: held out, or given to `fit`.
+    validation_fraction : float, default=0.2
+        Share of the rows held out for early stopping, stratified, in (0, 1).
+    patience : int, default=10
+        Epochs without a gain to wait.
+    min_delta : float, default=0.0
+        Smallest fall of the validation loss that counts as a gain.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weight of each class in the loss, multiplied with `sample_weight`, in training and validation. For several
+        questions a dict holds for all of them, a list has one dict a question, with keys 0 and 1.
+    metrics : list or None, default=None
+        Keras metrics (names, objects or functions) recorded each epoch in `history_`. Those that compare with a
+        threshold, such as "accuracy", use `threshold`.
+    callbacks : list of keras.callbacks.Callback or None, default=None
+        Called with copies at each fit. `self.model` in them goes from raw columns to the probability.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        `predict` says yes where the probability is at least this. Change it with `set_params`, without a refit.
+    pos_label : int, float, bool, str or None, default=None
+        The label that means yes. None means `classes_[1]`.
+    warm_start : bool, default=False
+        Go on from the last fit's weights and optimizer state.
+    verbose : int, default=0
+        1 shows a progress bar on terminals and in notebooks.
+    random_state : int, RandomState instance or None, default=None
+        Seeds split, initial weights, row order and dropout. The same int gives the same result on the same machine.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,) or (n_labels,)
+        The two labels, sorted; for an indicator matrix the numbers of its columns.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if all were strings.
+    n_labels_ : int
+        Number of questions.
+    history_ : dict of str to list of float
+        One value an epoch: `loss`, `val_loss` and the metrics. For several networks their mean.
+    n_iter_ : int
+        Epochs run; of several networks the most.
+    best_iter_ : int or list of int
+        Epoch whose weights were kept, from 1; of several networks a list.
+    oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
+        Out-of-fold P(yes) of the training rows in their order, NaN for rows of weight 0. Only if `n_estimators` > 1
+        and `fit` made the folds itself.
+    model_ : keras.Model
+        From raw columns to the final probability; built when asked for.
+    models_ : list of keras.Model
+        The single networks, likewise.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : Networks without Keras, threshold or multilabel weights.
+
+    References
+    ----------
+    .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on
+       Tabular Data", NeurIPS 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn_binnet import BinaryNetClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = BinaryNetClassifier(hidden_layer_sizes=(16,), random_state=0).fit(X_train, y_train)
+    >>> clf.score(X_test, y_test) > 0.9
+    True
+    >>> careful = clf.set_params(threshold=0.9).predict(X_test)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "model": [None, callable, HasMethods(["get_params", "set_params"])],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "encoding": [StrOptions({"standardize"}), None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "batch_normalization": ["boolean"],
+        "optimizer": [str, dict, HasMethods(["apply"])],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), callable, None],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "epochs": [Interval(Integral, 1, None, closed="left"), None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "min_delta": [Interval(Real, 0, None, closed="left")],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "metrics": [list, tuple, None],
+        "callbacks": [list, tuple, None],
+        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like"],
+        "pos_label": [Real, str, "boolean", None],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        model=None,
+        hidden_layer_sizes=(64, 32),
+        activation="relu",
+        encoding="standardize",
+        dropout=0.0,
+        batch_normalization=False,
+        optimizer="adam",
+        learning_rate=None,
+        learning_rate_schedule="constant",
+        weight_decay=None,
+        batch_size=None,
+        epochs=None,
+        n_estimators=1,
+        early_stopping=True,
+        validation_fraction=0.2,
+        patience=10,
+        min_delta=0.0,
+        class_weight=None,
+        metrics=None,
+        callbacks=None,
+        threshold=0.5,
+        pos_label=None,
+        warm_start=False,
+        verbose=0,
+        random_state=None,
+    ):
+        self.model = model
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.encoding = encoding
+        self.dropout = dropout
+        self.batch_normalization = batch_normalization
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.n_estimators = n_estimators
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.min_delta = min_delta
+        self.class_weight = class_weight
+        self.metrics = metrics
+        self.callbacks = callbacks
+        self.threshold = threshold
+        self.pos_label = pos_label
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------ fitting
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> BinaryNetClassifier:
+        """Train on the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns on any scale, finite.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Two labels of any kind, or an indicator matrix of 0s and 1s.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row in the loss; 0 leaves it out.
+        X_val : array-like of shape (n_validation, n_features), default=None
+            Rows to validate on; all of X is then trained on.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_labels), default=None
+            Their labels.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : BinaryNetClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters can't be used; the message says what to change. If training diverges (the loss
+            becomes NaN); an earlier fit then stays as it was.
+        """
+        start = self._start() if self.warm_start else None
+        n_before = getattr(self, "n_features_in_", None)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
+        target = Target.learn(y, self.pos_label)
+        self._check_threshold(target.n_labels)
+        used, rows = self._rows(X, target.encode(y), sample_weight, target)
+        for label, yes in enumerate(rows.answers.mean(axis=0)):
+            if not target.multilabel and yes in (0, 1):
+                raise ValueError(
+                    f"y must hold two classes, but rows with sample_weight above 0 have one class only (share of yes: "
+                    f"{yes:g} in question {label}). Give weight to rows of both classes."
+                )
+        held_out = self._validation_rows(X_val, y_val, sample_weight_val, target)
+        if start is not None and (n_before != self.n_features_in_ or start.n_labels != target.n_labels):
+            raise ValueError(
+                "warm_start=True goes on from the last fit, but X or y now have another number of columns. Use "
+                "warm_start=False, or clone the estimator."
+            )
+        plan = _recipe.plan(self.get_params(deep=False), rows, held_out, check_random_state(self.random_state), start)
+        trained = self._train(plan, X, y)
+        self._keep(plan, trained, target)
+        self.history_ = _recipe.mean_history(trained)
+        self.n_iter_ = max(t.n_epochs for t in trained)
+        self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
+        self.__dict__.pop("oof_proba_", None)
+        if len(trained) > 1 and held_out is None:
+            logits = _recipe.out_of_fold_logits(self._fitted, rows, plan)
+            out_of_fold = np.full((len(X), target.n_labels), np.nan)
+            out_of_fold[used] = expit(logits)
+            self.oof_proba_ = out_of_fold if target.multilabel else out_of_fold[:, 0]
+        return self
+
+    @fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> BinaryNetClassifier:
+        """Train one more epoch, on these rows alone, without validation.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows. The encoding goes on learning from all rows seen so far.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Their labels.
+        classes : array-like of shape (2,), default=None
+            Both labels. Needed at the first call, unless y is an indicator matrix.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : BinaryNetClassifier
+            The fitted classifier.
+        """
+        start = self._start()
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, reset=start is None)
+        if start is None:
+            if classes is None and np.ndim(y) == 1:
+                raise ValueError(
+                    "classes must be given at the first call of partial_fit: the two labels, as in [0, 1]."
+                )
+            target = Target.learn(y if classes is None else classes, self.pos_label)
+        else:
+            target = self._target
+            if classes is not None and not np.array_equal(np.unique(classes), target.classes):
+                raise ValueError(
+                    f"classes must be {target.classes.tolist()}, as at the first call of partial_fit, got "
+                    f"{np.unique(classes).tolist()}."
+                )
+        self._check_threshold(target.n_labels)
+        _, rows = self._rows(X, target.encode(y), sample_weight, target)
+        params = self.get_params(deep=False) | {"epochs": 1, "early_stopping": False}
+        plan = _recipe.plan(params, rows, None, check_random_state(self.random_state), start, update=True)
+        trained = self._train(plan, X, y)
+        past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
+        self._keep(plan, trained, target)
+        self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
+        self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
+        self.__dict__.pop("oof_proba_", None)
+        return self
+
+    def _rows(
+        self, X: NDArray, answers: NDArray[np.float32], sample_weight: ArrayLike | None, target: Target
+    ) -> tuple[NDArray[np.bool_], _recipe.Rows]:
+        """Return which rows have weight, and those rows."""
+        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        used = weight > 0
+        if not used.any():
+            raise ValueError("sample_weight must be above 0 for some rows, got all zeros: nothing is left to train on.")
+        if not used.all():
+            X, answers, weight = X[used], answers[used], weight[used]
+        return used, _recipe.Rows(X, answers, weight, answer_weights(answers, weight, self.class_weight, target))
+
+    def _validation_rows(self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target) -> _recipe.Rows | None:
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val needs X_val and y_val, got neither.")
+            return None
+        if X_val is None or y_val is None:
+            given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+            raise ValueError(f"X_val and y_val must be given together, got {given} without {missing}.")
+        X_val, y_val = validate_data(self, X_val, y_val, dtype=[np.float64, np.float32], multi_output=True, reset=False)
+        return self._rows(X_val, target.encode(y_val, name="y_val"), sample_weight_val, target)[1]
+
+    def _start(self) -> _recipe.Start | None:
+        """Return what warm_start and partial_fit go on from."""
+        return _recipe.Start(self._fitted, self._optimizer_states) if hasattr(self, "_fitted") else None
+
+    def _train(self, plan: _recipe.Plan, X: NDArray, y: NDArray) -> list[Trained]:
+        """Train, with progress shown to who wants to see it."""
+        with ExitStack() as stack:
+            hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
+            if getattr(self, "_skl_callbacks", None):
+                context = self._init_callback_context(max_subtasks=None)
+                context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+                def tell(report: EpochReport) -> bool:
+                    def now():
+                        return {"_fitted": plan.network.fitted(report.weights())}
+
+                    epoch = context.subcontext(task_name="epoch")
+                    epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                    return epoch.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=now)
+
+                hooks.append(tell)
+            settings = plan.settings
+            if hooks:
+                settings = replace(settings, on_epoch=lambda report: any([hook(report) for hook in hooks]))
+            return train(plan.network, plan.data, plan.members, settings)
+
+    def _keep(self, plan: _recipe.Plan, trained: list[Trained], target: Target) -> None:
+        """Store what the training gave, as plain data."""
+        self._fitted = plan.network.fitted([t.weights for t in trained])
+        self._optimizer_states = [t.optimizer_state for t in trained]
+        self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
+        self.__dict__.pop("_keras", None)
+
+    # ------------------------------------------------------------------ deciding
+    def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return self._fitted.logits(X)
+
+    def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
+        """Return the threshold as (1,) or (n_labels,)."""
+        threshold = np.atleast_1d(np.asarray(self.threshold, dtype=float))
+        if threshold.shape not in {(1,), (n_labels,)} or not np.all((threshold >= 0) & (threshold <= 1)):
+            allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one a label,"
+            raise ValueError(f"threshold must be {allowed} in [0, 1], got {self.threshold!r}.")
+        return threshold
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Answer yes where the probability is at least `threshold`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The original labels, or an indicator matrix.
+        """
+        logits = self._logits(X)
+        return self._target.decode(expit(logits) >= self._check_threshold(self.n_labels_))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
+            Probability of each class in the order of `classes_`; for an indicator matrix, P(yes) of each label.
+        """
+        return self._target.columns(expit(self._logits(X)))
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return log-odds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Log-odds of `classes_[1]`; for an indicator matrix, of each label.
+        """
+        logits = self._logits(X)
+        if self._target.multilabel:
+            return logits
+        return logits[:, 0] if self._target.positive == 1 else -logits[:, 0]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        score : float
+            Share of rows answered right; of an indicator matrix, rows with all answers right.
+        """
+        check_is_fitted(self)
+        return super().score(X, y if self._target.multilabel else binary_labels(y), sample_weight)
+
+    # ------------------------------------------------------------------ as Keras
+    @property
+    def model_(self) -> Any:
+        """Keras model from raw columns to the final probability."""
+        return self._keras_models()[0]
+
+    @property
+    def models_(self) -> list[Any]:
+        """Keras models of the single networks."""
+        return self._keras_models()[1]
+
+    def _keras_models(self) -> tuple[Any, list[Any]]:
+        check_is_fitted(self)
+        if "_keras" not in self.__dict__:
+            self._keras = self._fitted.keras_model(), self._fitted.keras_models()
+        return self._keras
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__().copy()
+        state.pop("_keras", None)
+        return state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,0 +1,240 @@
+"""From an estimator's parameters and clean data to trained networks: the workflow of one fit.
+
+1. split rows (`folds`), 2. learn the encoding, 3. make the network and its initial weights, 4. train, 5. keep arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
+
+from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
+from sklearn_binnet._models._encoding import Encoder, fit_encoder
+from sklearn_binnet._target import strata, validation_split
+from sklearn_binnet._training._contract import Data, Member, Settings, Trained
+from sklearn_binnet._training._optimizer import Optimizer, describe
+
+DEFAULT_EPOCHS = 200
+
+Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Clean rows of a fit: finite columns, 0/1 answers (n, L), positive sample weights, weights of answers (n, L)."""
+
+    X: NDArray
+    answers: NDArray[np.float32]
+    sample_weight: NDArray[np.float64]
+    answer_weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+
+def default_batch_size(n_rows: int) -> int:
+    """Return about 64 steps an epoch, between 32 and 1024 rows a step, a power of two."""
+    return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
+
+
+def folds(answers: NDArray[np.float32], n_estimators: int, fraction: float | None, seed: int) -> list[Fold]:
+    """Return training and validation rows of every member.
+
+    One member holds out `fraction` of the rows (None: nothing). Several leave out one stratified fold each.
+    """
+    n = len(answers)
+    if fraction is None:
+        return [(np.arange(n), np.zeros(0, np.intp))] * n_estimators
+    if n_estimators == 1:
+        return [validation_split(answers, fraction, seed)]
+    groups = strata(answers, at_least=n_estimators)
+    rarest = np.bincount(groups).min()
+    if rarest < n_estimators:
+        raise ValueError(
+            f"n_estimators={n_estimators} networks need {n_estimators} folds, each with rows of both classes, but the "
+            f"rarer class has {rarest} rows. Use n_estimators={max(int(rarest), 1)} or less."
+        )
+    splitter = StratifiedKFold(n_estimators, shuffle=True, random_state=seed)
+    return list(splitter.split(np.zeros(n), groups))
+
+
+def encoder_for(encoding: str | None, rows: Rows, parts: Sequence[Fold]) -> Encoder:
+    """Learn the encoding from the rows that are trained on."""
+    train = parts[0][0] if len(parts) == 1 else np.arange(len(rows))
+    return fit_encoder(encoding, rows.X[train], rows.sample_weight[train])
+
+
+def builtin_network(params: dict[str, Any], encoder: Encoder, n_labels: int) -> BuiltinNetwork:
+    """Return the built-in network that the parameters describe."""
+    sizes = tuple(int(units) for units in params["hidden_layer_sizes"])
+    dropout = params["dropout"]
+    rates = (float(dropout),) * len(sizes) if np.isscalar(dropout) else tuple(map(float, dropout))
+    if len(rates) != len(sizes):
+        raise ValueError(
+            f"dropout must be one rate, or one for each of the {len(sizes)} hidden layers, got {dropout!r}."
+        )
+    spec = Spec(encoder.n_encoded, sizes, params["activation"], bool(params["batch_normalization"]), n_labels)
+    return BuiltinNetwork(spec, rates, encoder)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What an earlier training left, to go on from."""
+
+    fitted: Any
+    optimizer_states: list[list[NDArray]]
+
+    @property
+    def n_labels(self) -> int:
+        """Number of questions."""
+        return self.fitted.n_labels
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one training needs."""
+
+    network: Any
+    data: Data
+    members: list[Member]
+    settings: Settings
+    parts: Sequence[Fold]
+
+
+def plan(
+    params: dict[str, Any],
+    rows: Rows,
+    held_out: Rows | None,
+    random_state: np.random.RandomState,
+    start: Start | None = None,
+    update: bool = False,
+) -> Plan:
+    """Lay out a training of `n_estimators` members.
+
+    `held_out` rows validate all members in place of folds. `start` gives encoding, weights and optimizer states to go
+    on from; with `update` the encoding learns from the new rows too.
+    """
+    n_estimators = params["n_estimators"]
+    seeds = random_state.randint(np.iinfo(np.int32).max, size=(n_estimators + 1, 2))
+    validating = n_estimators > 1 or params["early_stopping"]
+    fraction = params["validation_fraction"] if validating and held_out is None and not update else None
+    parts = folds(rows.answers, n_estimators, fraction, int(seeds[0, 0]))
+    if held_out is not None:
+        everything = np.arange(len(rows) + len(held_out))
+        parts = [(everything[: len(rows)], everything[len(rows) :])] * n_estimators
+
+    if start is None:
+        encoder = encoder_for(params["encoding"], rows, parts)
+    else:
+        encoder = start.fitted.encoder.update(rows.X, rows.sample_weight) if update else start.fitted.encoder
+    network = network_of(params, encoder, rows.answers, int(seeds[0, 1]))
+    optimizer = optimizer_of(params, network)
+    if start is None:
+        weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]
+    else:
+        weights = matching_weights(start, network, n_estimators)
+    members = [
+        Member(
+            train=train,
+            validation=validation,
+            weights=weights[k],
+            seed=int(seeds[k + 1, 1]),
+            learning_rate=optimizer.learning_rate,
+            weight_decay=optimizer.weight_decay,
+            dropout_rates=network.dropout_rates,
+            optimizer_state=None if start is None else start.optimizer_states[k],
+        )
+        for k, (train, validation) in enumerate(parts)
+    ]
+    epochs = params["epochs"] or getattr(network, "epochs", None) or DEFAULT_EPOCHS
+    batch_size = params["batch_size"] or getattr(network, "batch_size", None) or default_batch_size(len(parts[0][0]))
+    settings = settings_of(params, optimizer, epochs, batch_size)
+    return Plan(network, encoded(encoder, rows, held_out), members, settings, parts)
+
+
+def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
+    """Return all rows as the engine wants them, `held_out` after the others."""
+    blocks = [rows] if held_out is None else [rows, held_out]
+    return Data(
+        np.concatenate([encoder.transform(b.X) for b in blocks]),
+        np.concatenate([b.answers for b in blocks]),
+        np.concatenate([b.answer_weights for b in blocks]),
+    )
+
+
+def network_of(params: dict[str, Any], encoder: Encoder, answers: NDArray[np.float32], seed: int) -> Any:
+    """Return the built-in network, or the user's."""
+    return builtin_network(params, encoder, answers.shape[1])
+
+
+def matching_weights(start: Start, network: Any, n_estimators: int) -> list[list[NDArray]]:
+    """Return the weights to go on from, if the network is still the same."""
+    weights = start.fitted.weights
+    shapes = [[w.shape for w in member] for member in weights]
+    expected = [w.shape for w in network.initial_weights(0)]
+    if len(weights) != n_estimators or any(s != expected for s in shapes):
+        raise ValueError(
+            "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe another "
+            "network. Keep n_estimators, hidden_layer_sizes, batch_normalization and model, or fit anew."
+        )
+    return weights
+
+
+def out_of_fold_logits(fitted: Any, rows: Rows, plan: Plan) -> NDArray[np.float64]:
+    """Return log-odds (n, L) of every row by the member that did not train on it."""
+    logits = np.empty((len(rows), fitted.n_labels))
+    for k, (_, validation) in enumerate(plan.parts):
+        logits[validation] = fitted.logits(rows.X[validation], member=k)
+    return logits
+
+
+def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
+    """Return the optimizer and rates: the estimator's parameters first, then those of a compiled user model."""
+    own = getattr(network, "optimizer", None)
+    optimizer = describe(own if own is not None and params["optimizer"] == "adam" else params["optimizer"])
+    rate, decay = params["learning_rate"], params["weight_decay"]
+    if decay is not None:
+        optimizer = optimizer._replace(weight_decay=float(decay))
+    if isinstance(rate, Real):
+        optimizer = optimizer._replace(learning_rate=float(rate), schedule=None)
+    elif rate is not None:
+        optimizer = optimizer._replace(learning_rate=1.0, schedule=rate)
+    if optimizer.schedule is not None and params["learning_rate_schedule"] != "constant":
+        raise ValueError(
+            "learning_rate_schedule must be 'constant' when the learning rate is a Keras schedule already, got "
+            f"{params['learning_rate_schedule']!r}."
+        )
+    return optimizer
+
+
+def settings_of(params: dict[str, Any], optimizer: Optimizer, epochs: int, batch_size: int) -> Settings:
+    """Return what all members share."""
+    return Settings(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer.config,
+        schedule=params["learning_rate_schedule"] if optimizer.schedule is None else optimizer.schedule,
+        early_stopping=params["early_stopping"],
+        patience=params["patience"],
+        min_delta=params["min_delta"],
+        metrics=tuple(params["metrics"] or ()),
+        callbacks=tuple(params["callbacks"] or ()),
+        threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
+    )
+
+
+def mean_history(trained: Sequence[Trained]) -> dict[str, list[float]]:
+    """Return the history of the fit: of several members, the mean over those still training."""
+    if len(trained) == 1:
+        return trained[0].history
+    longest = max(t.n_epochs for t in trained)
+    return {
+        key: [float(np.mean([t.history[key][e] for t in trained if t.n_epochs > e])) for e in range(longest)]
+        for key in trained[0].history
+    }

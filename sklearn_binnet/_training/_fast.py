@@ -1,0 +1,210 @@
+"""The host's side of the compiled path: lay out the plan, call the program, look in between epochs if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_binnet._training._contract import Data, EpochReport, Member, Network, Settings, Trained
+from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._plan import RowOrder, bucket, epochs_a_call, rate_factors
+from sklearn_binnet._training._program import Program, borrow, xla_works
+from sklearn_binnet._training._watch import CallbackView, member_logs
+
+ELEMENTWISE_OPTIMIZERS = frozenset(
+    ("SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion")
+)
+_VALIDATION_BLOCK = 2048
+
+
+def train_together(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> list[Trained]:
+    """Train members that take the same number of steps an epoch in one compiled program."""
+    metrics = MetricSet(settings.metrics)
+    program = borrow(network, settings.optimizer, len(members), data.X.shape[1], metrics, xla_works())
+    with program.lock:
+        program.load([m.weights for m in members], [m.optimizer_state for m in members])
+        return _Session(network, program, data, members, settings, ["loss", *metrics.names]).run()
+
+
+class _Session:
+    """One training in one program."""
+
+    def __init__(
+        self,
+        network: Network,
+        program: Program,
+        data: Data,
+        members: Sequence[Member],
+        settings: Settings,
+        names: list[str],
+    ):
+        self._program, self._members, self._settings, self._names = (
+            program,
+            members,
+            settings,
+            names,
+        )
+        self._batch = min(settings.batch_size, max(len(m.train) for m in members))
+        self._width = settings.batch_size if self._batch == settings.batch_size else bucket(self._batch)
+        self._steps = -(-max(len(m.train) for m in members) // self._batch)
+        self._steps_held = bucket(self._steps)
+        self._epochs_held = epochs_a_call(len(members), self._steps_held, self._width)
+        self._orders = [RowOrder(m.train, m.seed) for m in members]
+        self._factors = step_rates(settings, self._steps)
+        self._rates = np.array([m.learning_rate for m in members], np.float32)
+        if not isinstance(settings.schedule, str):
+            self._rates[:] = 1.0
+        self._views = [CallbackView(network, m, settings, self._steps) for m in members] if settings.callbacks else []
+        self._data = self._resident(data)
+        self._fixed = self._fixed_plan(data)
+
+    # ------------------------------------------------------------- inputs
+    def _resident(self, data: Data) -> dict[str, Any]:
+        import tensorflow as tf
+
+        held = 1 << max(len(data.X) - 1, 1).bit_length()
+
+        def padded(a: NDArray) -> Any:
+            out = np.zeros((held, *a.shape[1:]), np.float32)
+            out[: len(a)] = a
+            return tf.constant(out)
+
+        threshold = np.broadcast_to(self._settings.threshold, (data.y.shape[1],)).astype(np.float32)
+        return {
+            "X": padded(data.X),
+            "y": padded(data.y),
+            "weights": padded(data.weights),
+            "threshold": tf.constant(threshold),
+        }
+
+    def _fixed_plan(self, data: Data) -> dict[str, Any]:
+        import tensorflow as tf
+
+        members, settings = self._members, self._settings
+        n_validation = [len(m.validation) for m in members]
+        width = min(_VALIDATION_BLOCK, bucket(max(n_validation)))
+        blocks = bucket(-(-max(n_validation) // width)) if max(n_validation) else 0
+        validation = np.zeros((len(members), blocks * width), np.int32)
+        for row, member in zip(validation, members, strict=True):
+            row[: len(member.validation)] = member.validation
+        rates = [self._program.dropout_rates if m.dropout_rates is None else m.dropout_rates for m in members]
+        return {
+            "batch_size": tf.constant(self._batch),
+            "steps": tf.constant(self._steps),
+            "n_train": tf.constant([len(m.train) for m in members]),
+            "weight_scale": tf.constant([1.0 / data.weights[m.train].mean() for m in members], tf.float32),
+            "seeds": tf.constant([m.seed % 2**32 for m in members], tf.uint32),
+            "dropout_rates": tf.constant(np.reshape(rates, (len(members), -1)), tf.float32),
+            "weight_decay": tf.constant([m.weight_decay for m in members], tf.float32),
+            "validation": tf.constant(validation.reshape(len(members), blocks, width)),
+            "n_validation": tf.constant(n_validation),
+            "min_delta": tf.constant(settings.min_delta, tf.float32),
+            "patience": tf.constant(settings.patience if settings.early_stopping else np.iinfo(np.int32).max),
+        }
+
+    def _plan(self, first: int, epochs: int) -> dict[str, Any]:
+        """Return the plan of `epochs` epochs from `first` (0-based)."""
+        import tensorflow as tf
+
+        shape = (self._epochs_held, len(self._members), self._steps_held, self._width)
+        order = np.zeros(shape, np.int32)
+        factors = np.zeros((self._epochs_held, self._steps_held), np.float32)
+        for e in range(epochs):
+            for m, rows in enumerate(self._orders):
+                order[e, m] = rows.batches(self._batch, self._steps_held, self._width)
+            at = (first + e) * self._steps
+            factors[e, : self._steps] = self._factors[at : at + self._steps]
+        return {
+            **self._fixed,
+            "order": tf.constant(order),
+            "rate_factors": tf.constant(factors),
+            "epochs_before": tf.constant(first),
+            "rates": tf.constant(self._rates),
+        }
+
+    # ------------------------------------------------------------- the training
+    def run(self) -> list[Trained]:
+        import tensorflow as tf
+
+        n, epochs = len(self._members), self._settings.epochs
+        far, none = tf.fill([n], np.float32(np.inf)), tf.zeros([n], tf.int32)
+        watch = {"epochs": none, "best_epoch": none, "waited": none, "best": far, "reference": far}
+        watch["stopped"] = tf.zeros([n], tf.bool)
+        rows: list[NDArray] = []
+        self._replaced: dict[int, list[NDArray]] = {}
+        stepwise = bool(self._views or self._settings.on_epoch)
+        for view, weights in zip(self._views, self._program.weights(best=False) if self._views else [], strict=True):
+            view.begin(weights)
+        while len(rows) < epochs and not np.all(watch["stopped"]):
+            first = len(rows)
+            planned = min(self._epochs_held, epochs - first)
+            plan = self._plan(first, planned)
+            done = 0
+            while done < planned and not np.all(watch["stopped"]):
+                last = done + 1 if stepwise else planned
+                if self._views:
+                    plan["rates"] = tf.constant(self._begin_epoch(first + done))
+                history, watch = self._program.run(self._data, plan, watch, tf.constant(done), tf.constant(last))
+                rows.extend(history.numpy()[: int(max(watch["epochs"])) - len(rows)])
+                if stepwise:
+                    watch["stopped"] |= self._end_epoch(first + done, rows[-1])
+                done = last
+        return self._results(np.array(rows), watch)
+
+    def _begin_epoch(self, epoch: int) -> NDArray[np.float32]:
+        for m, view in enumerate(self._views):
+            rate = view.begin_epoch(epoch)
+            if rate is not None:
+                self._rates[m] = rate
+        return self._rates
+
+    def _end_epoch(self, epoch: int, row: NDArray) -> Any:
+        """Show the epoch to callbacks; return which members they want stopped."""
+        import tensorflow as tf
+
+        logs = [member_logs(self._names, r) for r in row]
+        stop = np.zeros(len(self._members), bool)
+        if self._views:
+            weights = self._program.weights(best=False)
+            changed = [v.end_epoch(epoch, w, log) for v, w, log in zip(self._views, weights, logs, strict=True)]
+            if any(c is not None for c in changed):
+                self._program.replace_weights([w if c is None else c for c, w in zip(changed, weights, strict=True)])
+            stop |= [v.stopped for v in self._views]
+        if self._settings.on_epoch is not None:
+            report = EpochReport(epoch, logs, lambda: self._program.weights(best=False))
+            stop |= self._settings.on_epoch(report)
+        return tf.constant(stop)
+
+    def _results(self, rows: NDArray, watch: dict[str, Any]) -> list[Trained]:
+        best = self._settings.early_stopping and len(self._members[0].validation) > 0
+        weights = self._program.weights(best=best)
+        states = self._program.optimizer_states()
+        out = []
+        for m in range(len(self._members)):
+            epochs = int(watch["epochs"][m])
+            logs = [member_logs(self._names, row[m]) for row in rows[:epochs]]
+            history = {k: [log[k] for log in logs] for k in logs[0]}
+            best_epoch = int(watch["best_epoch"][m]) if best else epochs
+            if self._views:
+                changed = self._views[m].end(logs[-1])
+                weights[m] = weights[m] if changed is None else changed
+            out.append(Trained(weights[m], history, best_epoch, states[m]))
+        return out
+
+
+def step_rates(settings: Settings, steps: int) -> NDArray[np.float32]:
+    """Return the learning rate's factor at every step, or the rate itself under a Keras schedule."""
+    total = settings.epochs * steps
+    if isinstance(settings.schedule, str):
+        return rate_factors(settings.schedule, total)
+    import tensorflow as tf
+
+    every = tf.map_fn(
+        lambda i: tf.cast(settings.schedule(i), tf.float32),
+        tf.range(total),
+        fn_output_signature=tf.float32,
+    )
+    return every.numpy()

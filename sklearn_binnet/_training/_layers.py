@@ -1,0 +1,104 @@
+"""Keras layers as the compiled program needs them: aware of padded rows, and of rates and seeds that are inputs.
+
+A program pads the last batch with rows of weight 0. Dense layers don't mind; BatchNormalization must leave those
+rows out of its statistics. Keras' Dropout draws from a generator that XLA compiles to very slow code on the CPU;
+here the mask is a hash of position, step and seed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
+
+
+class Batch(NamedTuple):
+    """What the layers must know of the batch that is being traced, all tensors of one member."""
+
+    mask: Any
+    """1 for real rows, 0 for padding, float32 (batch,)."""
+    key: Any
+    """Seeds the dropout of this step, uint32 scalar."""
+    dropout_rates: Any
+    """float32 (number of dropout layers,)."""
+
+
+_batch: ContextVar[Batch | None] = ContextVar("batch", default=None)
+
+
+@contextlib.contextmanager
+def tracing(batch: Batch) -> Iterator[None]:
+    """Let the layers called inside see `batch`."""
+    token = _batch.set(batch)
+    try:
+        yield
+    finally:
+        _batch.reset(token)
+
+
+def mix(h: Any) -> Any:
+    """Return well-mixed bits of a uint32 tensor (the multiply-xorshift finaliser "lowbias32" of Wellons 2018)."""
+    import tensorflow as tf
+
+    def shifted(h, bits):
+        return tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, tf.constant(bits, tf.uint32)))
+
+    h = shifted(h, 16) * tf.constant(0x7FEB352D, tf.uint32)
+    h = shifted(h, 15) * tf.constant(0x846CA68B, tf.uint32)
+    return shifted(h, 16)
+
+
+@functools.cache
+def _classes() -> tuple[type, type]:
+    import keras
+    import tensorflow as tf
+
+    class HashDropout(keras.layers.Layer):
+        """Dropout whose mask is a hash; its rate is entry `index` of the batch's rates."""
+
+        def __init__(self, index: int, **kwargs):
+            super().__init__(**kwargs)
+            self.index = index
+
+        def call(self, inputs, training=False):
+            batch = _batch.get()
+            if not training or batch is None:
+                return inputs
+            rate = batch.dropout_rates[self.index]
+            key = mix(batch.key + tf.constant(2654435769 * (self.index + 1) % 2**32, tf.uint32))
+            shape = tf.shape(inputs)
+            position = tf.bitcast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
+            bits = tf.bitcast(tf.bitwise.right_shift(mix(position + key), tf.constant(8, tf.uint32)), tf.int32)
+            keep = tf.cast(bits, tf.float32) >= rate * 2.0**24
+            return tf.where(keep, inputs / (1.0 - rate), 0.0)
+
+    class MaskedBatchNormalization(keras.layers.BatchNormalization):
+        """BatchNormalization whose statistics leave padded rows out."""
+
+        def call(self, inputs, training=None, mask=None):
+            batch = _batch.get()
+            if not training or batch is None:
+                return super().call(inputs, training=training, mask=mask)
+            return super().call(inputs, training=True, mask=batch.mask)
+
+    return HashDropout, MaskedBatchNormalization
+
+
+def trainable_copy(model: Any) -> tuple[Any, list[float]]:
+    """Return a copy of a Keras model with this module's layers in it, and the rates of its dropout layers."""
+    import keras
+
+    dropout_class, normalization_class = _classes()
+    rates: list[float] = []
+
+    def swap(layer):
+        if type(layer) is keras.layers.Dropout:
+            rates.append(layer.rate)
+            return dropout_class(len(rates) - 1, name=layer.name)
+        if type(layer) is keras.layers.BatchNormalization:
+            return normalization_class.from_config(layer.get_config())
+        return layer.__class__.from_config(layer.get_config())
+
+    return keras.models.clone_model(model, clone_function=swap), rates

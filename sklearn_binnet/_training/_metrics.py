@@ -1,0 +1,122 @@
+"""Keras metrics over probabilities and 0/1 answers, inside a program and outside."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from sklearn_binnet._training._isolation import isolated_random
+
+
+class MetricSet:
+    """Metrics that all members of a training report each epoch.
+
+    Metrics that would cut probabilities at Keras' default of 0.5 (`BinaryAccuracy`, `Precision`, ...) get decisions
+    instead, made at the estimator's threshold, so that they report what `predict` would do. A metric that was given
+    another threshold keeps it.
+    """
+
+    def __init__(self, metrics: Sequence[Any]):
+        self._metrics = [_resolve(m) for m in metrics]
+        self._decides = [_cuts_at_default(m) for m in self._metrics]
+        self.names = [m.name for m in self._metrics]
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"metrics must have different names, got {self.names}; give each object its own `name`.")
+
+    @property
+    def key(self) -> Hashable:
+        """Equal keys mean equal metrics."""
+        import keras
+
+        return repr([keras.metrics.serialize(m) for m in self._metrics])
+
+    def __len__(self) -> int:
+        return len(self._metrics)
+
+    def results(self, y: Any, probabilities: Any, real: Any, threshold: Any) -> Any:
+        """Return all metrics of every member, (M, metrics), from tensors (M, n, L) and the mask `real` (M, n)."""
+        import tensorflow as tf
+
+        decisions = tf.cast(probabilities >= threshold, tf.float32)
+        weight = tf.cast(real, tf.float32)
+        rows = []
+        for m in range(y.shape[0]):
+            row = []
+            for metric, decides in zip(self._metrics, self._decides, strict=True):
+                shown = (decisions if decides else probabilities)[m]
+                state = [tf.convert_to_tensor(v) for v in metric.variables]
+                state = metric.stateless_update_state(state, y[m], shown, sample_weight=weight[m])
+                row.append(tf.reduce_mean(tf.cast(metric.stateless_result(state), tf.float32)))
+            rows.append(tf.stack(row))
+        return tf.stack(rows)
+
+    def running(self, answers: Any, probabilities: Any, threshold: Any) -> list[Any]:
+        """Return metrics for `Model.compile`: `answers` and `probabilities` read targets and outputs."""
+        import keras
+
+        cut = keras.ops.convert_to_tensor(threshold, "float32")
+
+        class Reading(keras.metrics.Metric):
+            """Shows a metric answers and probabilities where Keras gives targets and outputs."""
+
+            def __init__(self, metric, decides):
+                super().__init__(name=metric.name)
+                self._metric, self._decides = metric, decides
+
+            def update_state(self, y_true, y_pred, sample_weight=None):
+                shown = probabilities(y_pred)
+                shown = keras.ops.cast(shown >= cut, "float32") if self._decides else shown
+                self._metric.update_state(answers(y_true), shown)
+
+            def result(self):
+                return keras.ops.mean(self._metric.result())
+
+            def reset_state(self):
+                self._metric.reset_state()
+
+        return [Reading(_resolve(m), d) for m, d in zip(self._metrics, self._decides, strict=True)]
+
+
+def _resolve(metric: Any) -> Any:
+    """Return a fresh Keras metric from a name or an object."""
+    import keras
+
+    with isolated_random(0):
+        if isinstance(metric, keras.metrics.Metric):
+            return type(metric).from_config(metric.get_config())
+        if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
+            return keras.metrics.BinaryAccuracy(name=metric)
+        try:
+            found = keras.metrics.get(metric)
+        except (ValueError, TypeError):
+            found = None
+        if isinstance(found, keras.metrics.Metric):
+            return found
+        if callable(found):
+            name = metric if isinstance(metric, str) else getattr(found, "__name__", "metric")
+            return keras.metrics.MeanMetricWrapper(found, name=name)
+    raise ValueError(
+        f"metrics must hold names of Keras metrics (such as 'accuracy', 'AUC', 'mean_squared_error'), keras.metrics "
+        f"objects or functions of (y_true, y_pred); got {metric!r}."
+    )
+
+
+def _cuts_at_default(metric: Any) -> bool:
+    """Return whether a metric compares probabilities with Keras' default threshold."""
+    import keras
+
+    with_default = (
+        keras.metrics.BinaryAccuracy,
+        keras.metrics.BinaryIoU,
+        keras.metrics.FBetaScore,
+        keras.metrics.Precision,
+        keras.metrics.Recall,
+        keras.metrics.TruePositives,
+        keras.metrics.TrueNegatives,
+        keras.metrics.FalsePositives,
+        keras.metrics.FalseNegatives,
+    )
+    if not isinstance(metric, with_default):
+        return False
+    config = metric.get_config()
+    return config.get("thresholds", config.get("threshold")) in (None, 0.5, [0.5])

@@ -1,0 +1,120 @@
+"""What happens between epochs: Keras callbacks on a model that shows the member's weights, and early stopping."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_binnet._training._contract import Member, Network, Settings
+from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._training._optimizer import keras_optimizer
+
+_BATCH_HOOKS = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+
+
+def needs_batches(callback: Any) -> bool:
+    """Return whether a Keras callback does something at single batches of the training."""
+    import keras
+
+    if isinstance(callback, keras.callbacks.TensorBoard):
+        return callback.update_freq != "epoch"
+    if isinstance(callback, keras.callbacks.ModelCheckpoint):
+        return callback.save_freq != "epoch"
+    base = keras.callbacks.Callback
+    return any(
+        hook in vars(callback) or getattr(type(callback), hook) is not getattr(base, hook) for hook in _BATCH_HOOKS
+    )
+
+
+class CallbackView:
+    """A member's copies of the callbacks, and the Keras model they look at."""
+
+    def __init__(self, network: Network, member: Member, settings: Settings, steps: int):
+        import keras
+
+        with isolated_random(member.seed):
+            self.model, self._variables = network.view()
+            self.model.compile(optimizer=keras_optimizer(settings, member), loss="binary_crossentropy")
+        self._callbacks = keras.callbacks.CallbackList(
+            [copy.deepcopy(c) for c in settings.callbacks],
+            model=self.model,
+            epochs=settings.epochs,
+            steps=steps,
+            verbose=0,
+        )
+        self._scheduled = not isinstance(settings.schedule, str)
+        self._shown: list[NDArray] = []
+        self.stopped = False
+
+    def begin(self, weights: list[NDArray]) -> None:
+        """Start the training."""
+        self.model.stop_training = False
+        self._show(weights)
+        self._callbacks.on_train_begin()
+
+    def begin_epoch(self, epoch: int) -> float | None:
+        """Start an epoch; return the learning rate that callbacks want, None under a Keras schedule."""
+        self._callbacks.on_epoch_begin(epoch)
+        return None if self._scheduled else float(np.asarray(self.model.optimizer.learning_rate))
+
+    def end_epoch(self, epoch: int, weights: list[NDArray], logs: dict[str, float]) -> list[NDArray] | None:
+        """Show an epoch's weights and logs; return weights only if a callback changed them."""
+        self._show(weights)
+        self._callbacks.on_epoch_end(epoch, logs)
+        self.stopped = bool(self.model.stop_training)
+        return self._changed()
+
+    def end(self, logs: dict[str, float]) -> list[NDArray] | None:
+        """End the training; return weights only if a callback changed them."""
+        self._callbacks.on_train_end(logs)
+        return self._changed()
+
+    def _show(self, weights: list[NDArray]) -> None:
+        self._shown = weights
+        for variable, value in zip(self._variables, weights, strict=True):
+            variable.assign(value)
+
+    def _changed(self) -> list[NDArray] | None:
+        now = [np.array(v) for v in self._variables]
+        same = all(np.array_equal(a, b) for a, b in zip(now, self._shown, strict=True))
+        return None if same else now
+
+
+class EarlyStopping:
+    """One member's early stopping, on the host; the compiled program does the same to all of its members."""
+
+    def __init__(self, patience: int, min_delta: float):
+        self._patience, self._min_delta = patience, min_delta
+        self._best = self._reference = np.float32(np.inf)
+        self._waited = 0
+        self.best_epoch = 0
+        self.best_weights: list[NDArray] = []
+
+    def observe(self, epoch: int, loss: float, weights: list[NDArray]) -> bool:
+        """Take in the validation loss of an epoch (1-based); return whether to stop."""
+        value = np.float32(loss)
+        if value < self._best:
+            self._best, self.best_epoch, self.best_weights = value, epoch, weights
+        if value < self._reference - np.float32(self._min_delta):
+            self._reference, self._waited = value, 0
+        else:
+            self._waited += 1
+        return self._waited >= self._patience or not np.isfinite(value)
+
+
+def member_logs(names: Sequence[str], row: NDArray) -> dict[str, float]:
+    """Return one epoch's logs of a member from a row of a program's history, without what was not measured."""
+    half = len(row) // 2
+    logs = dict(zip(names, map(float, row[:half]), strict=True))
+    if not np.all(np.isnan(row[half:])):
+        logs |= dict(zip([f"val_{n}" for n in names], map(float, row[half:]), strict=True))
+    return logs
