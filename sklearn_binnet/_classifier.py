@@ -400,7 +400,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 hooks.append(tell)
             settings = plan.settings
             if hooks:
-                settings = replace(settings, on_epoch=lambda report: any([hook(report) for hook in hooks]))
+                settings = replace(settings, on_epoch=lambda report: max([hook(report) for hook in hooks]))
             return train(plan.network, plan.data, plan.members, settings)
 
     def _keep(self, plan: _recipe.Plan, trained: list[Trained], target: Target) -> None:
@@ -453,7 +453,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
             Probability of each class in the order of `classes_`; for an indicator matrix, P(yes) of each label.
         """
-        return self._target.columns(expit(self._logits(X)))
+        probabilities = expit(self._logits(X))
+        return self._target.columns(probabilities)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return log-odds.

@@ -180,8 +180,8 @@ def matching_weights(start: Start, network: Any, n_estimators: int) -> list[list
     expected = [w.shape for w in network.initial_weights(0)]
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
-            "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe another "
-            "network. Keep n_estimators, hidden_layer_sizes, batch_normalization and model, or fit anew."
+            "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "
+            "another network. Keep n_estimators, hidden_layer_sizes, batch_normalization and model, or fit anew."
         )
     return weights
 

@@ -57,8 +57,8 @@ class Target:
         if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass: "
-                f"y has {len(classes)} classes. Use OneVsRestClassifier(BinaryNetClassifier()) for more than two classes, "
-                "or an indicator matrix if several may be true at once."
+                f"y has {len(classes)} classes. Use OneVsRestClassifier(BinaryNetClassifier()) for more than two "
+                "classes, or an indicator matrix if several may be true at once."
             )
         if len(classes) < 2:
             raise ValueError(
@@ -84,7 +84,7 @@ class Target:
         unknown = np.setdiff1d(labels, self.classes)
         if len(unknown):
             raise ValueError(
-                f"{name} must hold the labels {self.classes.tolist()} that fit has seen; got {unknown.tolist()} as well."
+                f"{name} must hold the labels {self.classes.tolist()} that fit has seen; got {unknown.tolist()} too."
             )
         return (labels == self.classes[self.positive]).astype(np.float32)[:, None]
 
@@ -147,8 +147,8 @@ def _class_weights(answers: NDArray, rows: NDArray, class_weight: Any, target: T
         dicts = list(class_weight)
         if len(dicts) != target.n_labels or not all(isinstance(d, Mapping) for d in dicts):
             raise ValueError(
-                f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one a label), got "
-                f"{class_weight!r}."
+                f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one a label), "
+                f"got {class_weight!r}."
             )
     no, yes = (0, 1) if target.multilabel else (target.classes[1 - target.positive], target.classes[target.positive])
     for weights in dicts:
@@ -170,7 +170,7 @@ def strata(answers: NDArray[np.float32], at_least: int) -> NDArray[np.intp]:
     rare = counts[stratum] < at_least
     if answers.shape[1] > 1 and rare.any():
         stratum = np.where(rare, counts.size + answers.sum(axis=1).astype(np.intp), stratum)
-    values, stratum, counts = np.unique(stratum, return_inverse=True, return_counts=True)
+    _, stratum, counts = np.unique(stratum, return_inverse=True, return_counts=True)
     few = counts < at_least
     if answers.shape[1] > 1 and few.any() and not few.all():
         stratum = np.where(few[stratum], np.argmax(counts), stratum)

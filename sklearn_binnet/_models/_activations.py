@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
-Array = NDArray[np.float32]
-_SELU_SCALE, _SELU_ALPHA = np.float32(1.05070098), np.float32(1.67326324)
+Array = NDArray[np.float64]
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def _relu(x: Array) -> Array:
@@ -21,7 +21,7 @@ def _elu(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    return np.logaddexp(np.float32(0), x)
+    return np.logaddexp(0.0, x)
 
 
 def _silu(x: Array) -> Array:
@@ -32,15 +32,15 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": _relu,
     "elu": _elu,
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-    "gelu": lambda x: x * (np.float32(0.5) * (1 + erf(x * np.float32(np.sqrt(0.5))))),
+    "gelu": lambda x: x * (0.5 * (1 + erf(x * np.sqrt(0.5)))),
     "silu": _silu,
     "swish": _silu,
     "mish": lambda x: x * np.tanh(_softplus(x)),
-    "leaky_relu": lambda x: np.where(x > 0, x, np.float32(0.2) * x),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
     "softplus": _softplus,
     "softsign": lambda x: x / (1 + np.abs(x)),
     "sigmoid": expit,
     "tanh": np.tanh,
     "linear": lambda x: x,
 }
-"""Each takes a float32 array that it may overwrite and returns a float32 array."""
+"""Each takes a float64 array, which it may overwrite, and returns one."""

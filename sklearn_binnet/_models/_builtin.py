@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sklearn_binnet._models._encoding import Encoder
 
 _BN_EPSILON = 1e-3  # Keras' default
 _BN_MOMENTUM = 0.9  # Keras' 0.99 takes hundreds of steps to forget its start; small tables have fewer
-_BLOCK_VALUES = 1 << 23
+_BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Spec:
         """Return the shapes of every layer's weights: kernel, bias, then the four of BatchNormalization."""
         widths = (self.n_inputs, *self.hidden_layer_sizes, self.n_labels)
         layers: list[list[tuple[int, ...]]] = []
-        for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(widths)):
             normalized = self.batch_normalization and i < len(self.hidden_layer_sizes)
             layers.append([(a, b), (b,), *([(b,)] * 4 if normalized else [])])
         return layers
@@ -51,8 +52,11 @@ class Spec:
             weights += [np.full(s, v, np.float32) for s, v in zip(normalization, (1, 0, 0, 1), strict=False)]
         return weights
 
-    def fold(self, weights: Sequence[NDArray]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Return (kernel, bias) of every layer, each BatchNormalization folded into the layer after it."""
+    def fold(self, weights: Sequence[NDArray]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return (kernel, bias) of every layer, each BatchNormalization folded into the layer after it.
+
+        In float64: in float32 the last digits of a row's answer would depend on the rows beside it.
+        """
         arrays = iter(weights)
         layers = []
         scale, shift = None, None
@@ -61,7 +65,7 @@ class Spec:
             if scale is not None:
                 bias = bias + shift @ kernel
                 kernel = scale[:, None] * kernel
-            layers.append((kernel.astype(np.float32), bias.astype(np.float32)))
+            layers.append((kernel, bias))
             scale = None
             if normalization:
                 gamma, beta, mean, variance = normalization
@@ -169,7 +173,7 @@ class FittedBuiltin:
     encoder: Encoder
     weights: list[list[NDArray[np.float32]]]
     """Of every member, in the order of Keras' model."""
-    folded: list[list[tuple[NDArray[np.float32], NDArray[np.float32]]]]
+    folded: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
 
     @property
     def n_labels(self) -> int:
@@ -178,7 +182,7 @@ class FittedBuiltin:
 
     def logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows: the mean over members, or one member's."""
-        rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 1)
+        rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 256)
         members = self.folded if member is None else [self.folded[member]]
         if len(X) <= rows:
             return self._block_logits(X, members)
@@ -186,7 +190,7 @@ class FittedBuiltin:
         return np.concatenate(blocks)
 
     def _block_logits(self, X: NDArray, members: list) -> NDArray[np.float64]:
-        encoded = self.encoder.transform(X)
+        encoded = self.encoder.transform(X).astype(np.float64)
         activation = ACTIVATIONS[self.spec.activation]
         total = 0.0
         for *hidden, (kernel, bias) in members:
@@ -195,7 +199,7 @@ class FittedBuiltin:
                 x = x @ hidden_kernel
                 x += hidden_bias
                 x = activation(x)
-            total = total + (x @ kernel + bias).astype(np.float64)
+            total = total + (x @ kernel + bias)
         return total / len(members)
 
     def keras_models(self) -> list[Any]:

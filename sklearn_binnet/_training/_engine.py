@@ -79,7 +79,7 @@ def _check_finite(result: Trained, settings: Settings) -> None:
     ):
         if not np.all(np.isfinite(values)):
             raise TrainingDiverged(
-                f"Training diverged: the loss is {values[0]} in epoch {epoch + 1} of {settings.epochs}. The steps are too "
-                "large or the inputs are: lower learning_rate, let encoding='standardize' scale the columns, or clip "
-                "gradients with optimizer=keras.optimizers.Adam(clipnorm=1.0). Nothing was fitted."
+                f"Training diverged: the loss is {values[0]} in epoch {epoch + 1} of {settings.epochs}. The steps are "
+                "too large or the inputs are: lower learning_rate, let encoding='standardize' scale the columns, or "
+                "clip gradients with optimizer=keras.optimizers.Adam(clipnorm=1.0). Nothing was fitted."
             )

@@ -22,8 +22,6 @@ from sklearn_binnet._training._watch import EarlyStopping, member_logs
 
 def train_member(network: Network, data: Data, member: Member, settings: Settings) -> Trained:
     """Train one member by `Model.fit`."""
-    import keras
-
     batch = min(settings.batch_size, len(member.train))
     steps = -(-len(member.train) // batch)
     weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
@@ -130,10 +128,9 @@ def _watcher(network: Network, data: Data, member: Member, settings: Settings, m
         return [loss, *keras.ops.convert_to_numpy(results)[0].tolist()]
 
     class Watcher(keras.callbacks.Callback):
-        others = [copy.deepcopy(c) for c in settings.callbacks]
-
         def __init__(self):
             super().__init__()
+            self.others = [copy.deepcopy(c) for c in settings.callbacks]
             self.rows: list[dict[str, float]] = []
             self._step = 0
 

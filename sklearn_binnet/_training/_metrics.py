@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -91,7 +92,8 @@ def _resolve(metric: Any) -> Any:
         except (ValueError, TypeError):
             found = None
         if isinstance(found, keras.metrics.Metric):
-            return found
+            name = re.sub(r"_\d+$", "", found.name)  # Keras numbers them through the process: auc, auc_1, ...
+            return type(found).from_config({**found.get_config(), "name": name})
         if callable(found):
             name = metric if isinstance(metric, str) else getattr(found, "__name__", "metric")
             return keras.metrics.MeanMetricWrapper(found, name=name)

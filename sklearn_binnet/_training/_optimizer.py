@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,17 +29,29 @@ def describe(optimizer: Any) -> Optimizer:
     ValueError
         If Keras knows no such optimizer.
     """
+    if isinstance(optimizer, str):
+        return _describe_name(optimizer)
+    return _describe(optimizer)
+
+
+@functools.lru_cache(maxsize=64)
+def _describe_name(name: str) -> Optimizer:
+    return _describe(name)
+
+
+def _describe(optimizer: Any) -> Optimizer:
     import keras
 
     try:
         found = keras.optimizers.get(optimizer)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"optimizer must be the name of a Keras optimizer (such as 'adam', 'sgd') or a keras.optimizers object, got "
-            f"{optimizer!r}."
+            "optimizer must be the name of a Keras optimizer (such as 'adam', 'sgd') or a keras.optimizers object, "
+            f"got {optimizer!r}."
         ) from error
     config = keras.optimizers.serialize(found)
     options = dict(config["config"])
+    options.pop("name", None)  # Keras numbers names: "adam_1" is no other optimizer
     rate, decay = options.pop("learning_rate"), options.pop("weight_decay", None)
     schedule = keras.optimizers.schedules.deserialize(rate) if isinstance(rate, dict) else None
     return Optimizer(

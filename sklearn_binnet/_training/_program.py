@@ -133,7 +133,7 @@ class Program:
         return gradient, states, loss, watched
 
     def _evaluate(self, args: tuple) -> tuple:
-        """Summed loss, and probabilities, of one member's block of validation rows."""
+        """Return summed loss, probabilities and penalties of one member's block of validation rows."""
         import tensorflow as tf
 
         flat, states, x, y, w = args
