@@ -111,7 +111,11 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
     # ------------------------------------------------------------------ as Keras
     @property
     def model_(self) -> Any:
-        """Keras model from raw columns to the final probability."""
+        """Keras model from raw columns to the final probability.
+
+        Call it, as in `clf.model_(X)`: its `predict` rounds columns to float32 first, which is a loss for columns that
+        are large beside their differences.
+        """
         return self._keras_models()[0]
 
     @property

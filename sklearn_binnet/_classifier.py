@@ -124,7 +124,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Out-of-fold P(yes) of the training rows in their order, NaN for rows of weight 0. Only if `n_estimators` > 1
         and `fit` made the folds itself.
     model_ : keras.Model
-        From raw columns to the final probability; built when asked for.
+        From raw columns to the final probability; built when asked for. `model_(X)` takes float64, its `predict` rounds
+        columns to float32 first.
     models_ : list of keras.Model
         The single networks, likewise.
 
