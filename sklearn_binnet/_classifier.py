@@ -48,7 +48,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         parameters, which a search can reach as `model__units` or `model__optimizer__learning_rate`. Columns reach a
         model of yours encoded as `encoding` says. Its last layer must have one sigmoid or one linear unit a
         question, or two softmax units for a single question.
-    hidden_layer_sizes : sequence of int, default=(64, 32)
+    hidden_layer_sizes : sequence of int, default=(128, 64)
         Units of the hidden layers; `()` is logistic regression.
     activation : str, default="relu"
         Activation of the hidden layers, by Keras' name.
@@ -183,7 +183,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self,
         *,
         model=None,
-        hidden_layer_sizes=(64, 32),
+        hidden_layer_sizes=(128, 64),
         activation="relu",
         encoding="standardize",
         dropout=0.0,
@@ -396,13 +396,11 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self, X: NDArray, sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
-        if sample_weight is not None and not np.any(sample_weight):
-            # It begins as scikit-learn 1.9 says it; 1.6 accepts zeros.
-            raise ValueError(
-                f"Sample weights must contain at least one non-zero number: {name} is 0 for every row, so nothing is "
-                "left to learn from."
-            )
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weight.any():  # scikit-learn 1.9 has said so by now
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number, but {name} is 0 for every row."
+            )
         return weight, slice(None) if np.all(weight > 0) else weight > 0
 
     def _validation_rows(

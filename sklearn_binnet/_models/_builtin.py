@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._models._activations import ACTIVATIONS
 from sklearn_binnet._models._encoding import Encoder
+from sklearn_binnet._training._isolation import isolated_random
 
 _BN_EPSILON = 1e-3  # Keras' default
 _BN_MOMENTUM = 0.9  # Keras' 0.99 takes hundreds of steps to forget its start; small tables have fewer
@@ -214,7 +215,8 @@ class FittedBuiltin:
         network = BuiltinNetwork(self.spec, self.dropout, self.encoder)
         models = []
         for weights in self.weights:
-            model, variables = network.view()
+            with isolated_random(0):  # Keras seeds initial values, though they are overwritten
+                model, variables = network.view()
             for variable, value in zip(variables, weights, strict=True):
                 variable.assign(value)
             models.append(model)
@@ -230,7 +232,7 @@ class FittedBuiltin:
         inputs = raw_input(self.encoder)
         logits = []
         for i, member in enumerate(members):
-            inner = keras.Model(member.inputs, member.get_layer("logit").output, name=f"member_{i}")
+            inner = keras.Model(member.input, member.get_layer("logit").output, name=f"member_{i}")
             logits.append(inner(inputs))
         mean = keras.layers.Average(name="mean_logit")(logits)
         return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(mean))

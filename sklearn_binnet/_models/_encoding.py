@@ -109,8 +109,8 @@ class Standardizer:
         # Two steps: in x * factor + offset both would be huge, and their difference noise. (keras.layers.Normalization
         # takes no deviation below 1e-7.)
         rescaling = keras.layers.Rescaling
-        centered = rescaling(1.0, (-self.mean).tolist(), dtype="float64", name="center")(inputs)
-        scaled = rescaling(self.factor.tolist(), 0.0, dtype="float64", name="scale")(centered)
+        centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(inputs)
+        scaled = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
         return keras.ops.clip(scaled, -_LARGEST, _LARGEST)
 
 

@@ -1,0 +1,16 @@
+"""Small data and a small network, the same in all tests, so that one compiled program serves them."""
+
+import numpy as np
+
+from sklearn_binnet import BinaryNetClassifier
+
+_rng = np.random.default_rng(0)
+X = _rng.normal(size=(200, 4))
+y = (X[:, 0] + 0.5 * X[:, 1] + 0.5 * _rng.normal(size=200) > 0).astype(int)
+Y = np.column_stack([y, X[:, 1] > 0, X[:, 2] + X[:, 3] > 1]).astype(int)
+"""Three questions about the rows of X."""
+
+
+def net(**params):
+    """Return the classifier with a small network and few epochs."""
+    return BinaryNetClassifier(**{"hidden_layer_sizes": (8,), "epochs": 3, "random_state": 0} | params)

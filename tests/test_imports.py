@@ -1,0 +1,103 @@
+"""Imports run one way, downwards, and heavy packages come late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sklearn_binnet
+
+ROOT = Path(sklearn_binnet.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+HEAVY = {"tensorflow", "keras", "scikeras", "pandas", "polars", "matplotlib"}
+FLOORS = {
+    "_compat": 0,
+    "_target": 1,
+    "_thresholds": 2,
+    "_training": 3,
+    "_models": 4,
+    "_recipe": 5,
+    "datasets": 6,
+    "plotting": 6,
+    "_answers": 7,
+    "_classifier": 8,
+    "_tuner": 8,
+    "__init__": 9,
+}
+"""The rooms from the ground up; a room imports from lower floors and from itself, never across."""
+
+
+def room_of(path):
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(tree):
+    """Yield (module, whether at import time) of every import, absolute names only."""
+    inside = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) not in inside
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", id(node) not in inside
+
+
+@pytest.fixture(params=MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def module(request):
+    return request.param, list(imported(ast.parse(request.param.read_text(encoding="utf-8"))))
+
+
+def test_rooms_know_lower_rooms_only(module):
+    path, imports = module
+    room = room_of(path)
+    for name, _ in imports:
+        package, *rest = name.split(".")
+        if package != "sklearn_binnet" or rest == ["__version__"]:
+            continue
+        other = rest[0]
+        assert other == room or FLOORS[other] < FLOORS[room], f"{room} imports {name}"
+
+
+def test_heavy_packages_come_late_and_where_they_belong(module):
+    path, imports = module
+    room = room_of(path)
+    for name, at_import in imports:
+        package = name.split(".")[0]
+        if package in HEAVY:
+            assert not at_import, f"{name} is imported when {path.name} is"
+        if package in ("tensorflow", "keras"):
+            assert room in ("_models", "_training"), f"{name} in {room}"
+        if package == "scikeras":
+            assert path.relative_to(ROOT).as_posix() == "_models/_scikeras.py"
+        assert not name.startswith("keras.src")
+
+
+def test_rooms_that_know_no_scikit_learn_and_no_estimator(module):
+    path, imports = module
+    forbidden = {"_training": {"sklearn"}, "_thresholds": {"keras", "tensorflow"}}.get(room_of(path), set())
+    assert not forbidden & {name.split(".")[0] for name, _ in imports}
+    private = [name for name, _ in imports if name.startswith("sklearn.") and "._" in name]
+    assert not private or room_of(path) == "_compat"
+
+
+@pytest.mark.parametrize("name", ["sklearn_binnet", "sklearn_binnet._models", "sklearn_binnet._training._engine"])
+def test_importing_stays_light(name):
+    """scikit-learn 1.9 imports pandas by itself where there is one; we add nothing heavy to what it loads."""
+    code = (
+        "import sys, sklearn.model_selection\nbefore = set(sys.modules)\n"
+        f"import {name}\nprint(sorted({HEAVY} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
+    assert "tensorflow" not in done.stderr.lower()
