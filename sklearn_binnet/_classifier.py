@@ -62,7 +62,9 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         Keras optimizer. A compiled `model` keeps its own, unless this is anything but "adam".
     learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
-        Step size. None takes the one of `optimizer` or of a compiled `model` (0.001 for "adam").
+        Step size. None takes the one of `optimizer` or of a compiled `model`; for the built-in network and "adam" it is
+        0.128 divided by the units of the widest hidden layer, between 0.001 and 0.01: Adam's best step falls with the
+        width [2]_.
     learning_rate_schedule : {"constant", "cosine", "coslog4"}, default="constant"
         How the step size moves over all planned steps: not at all, down a half cosine to 0, or through four cosine
         cycles of growing length [1]_.
@@ -137,6 +139,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     ----------
     .. [1] D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by Default: Strong Pre-Tuned MLPs and Boosted Trees on
        Tabular Data", NeurIPS 2024.
+    .. [2] G. Yang et al., "Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",
+       2022, table 3.
 
     Examples
     --------

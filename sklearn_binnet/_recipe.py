@@ -42,6 +42,11 @@ def default_batch_size(n_rows: int) -> int:
     return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
 
 
+def default_learning_rate(hidden_layer_sizes: Sequence[int]) -> float:
+    """Return Adam's step for the built-in network: inverse to the width, 0.001 from 128 units on, 0.01 at most."""
+    return float(np.clip(0.128 / max(hidden_layer_sizes, default=1), 0.001, 0.01))
+
+
 def folds(answers: NDArray[np.float32], n_estimators: int, fraction: float | None, seed: int) -> list[Fold]:
     """Return training and validation rows of every member.
 
@@ -239,6 +244,8 @@ def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
         optimizer = optimizer._replace(weight_decay=float(decay))
     if is_number(rate):
         optimizer = optimizer._replace(learning_rate=float(rate), schedule=None)
+    elif rate is None and params["optimizer"] == "adam" and isinstance(network, BuiltinNetwork):
+        optimizer = optimizer._replace(learning_rate=default_learning_rate(network.spec.hidden_layer_sizes))
     elif rate is not None:
         if not hasattr(rate, "get_config"):
             raise ValueError(

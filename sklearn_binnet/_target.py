@@ -123,9 +123,12 @@ class Target:
 def _kind(y: ArrayLike, name: str) -> str:
     """Return scikit-learn's type of the target; mixed labels are an error of ours, not of sorting."""
     try:
-        return type_of_target(y, input_name=name, raise_unknown=True)
+        kind = type_of_target(y, input_name=name)
     except TypeError as error:
         raise _not_of_one_kind(name) from error
+    if kind == "unknown":
+        raise _not_of_one_kind(name)
+    return kind
 
 
 def _unique(labels: NDArray, name: str) -> NDArray:
