@@ -83,7 +83,7 @@ def predict(library: ModuleType, task: Task, repeats: int, dtype: str) -> dict:
     return {"first": first, "warm": warm}
 
 
-# The peak is the program's own; getrusage's would begin with that of the process it was forked from.
+# The program's own peak; that of getrusage would begin with the size of the process it came from.
 NEW_PROCESS = """
 import pickle, sys
 import numpy as np
@@ -109,7 +109,7 @@ def run_new_process(code: str, *arguments: str) -> tuple[float, float]:
 
 
 def unpickle(library: ModuleType | None, task: Task, repeats: int, dtype: str) -> dict:
-    """Time a new Python that unpickles and predicts; without library, one that imports scikit-learn."""
+    """Time a new Python that unpickles and predicts; None: one that imports scikit-learn."""
     if library is None:
         runs = [run_new_process(BARE_IMPORT) for _ in range(repeats)]
     else:

@@ -1,4 +1,4 @@
-"""Several networks at once, through this package's engine: the one file that knows it from inside."""
+"""Several networks at once, through this package's engine: the one file that knows its inside."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def network_of(shape, X) -> Any:
 
 
 def prepare(shape, X, y, n_members: int) -> tuple[Any, Any, list, Any]:
-    """Return what the engine wants; member k trains without fold k of the rows, from its own seed."""
+    """Return what the engine wants; member k trains without fold k of the rows, by its own seed."""
     from sklearn_binnet._training._contract import Data, Member, Settings
 
     network = network_of(shape, X)

@@ -1,4 +1,4 @@
-"""Start the fresh processes, in rounds: a drift of the machine's speed meets all libraries alike."""
+"""Start the fresh processes, in rounds: a drift of the machine's speed meets all alike."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@
   `predict_proba(X)` (or a `decision_function` whose last column rises with the probability)
 - `grid(architectures, learning_rates)`: that grid in the parameter names of its estimator
 
-All train with Adam at the shape's learning rate, cross-entropy and shuffled batches, for all epochs,
-without early stopping and without weight decay; weights start as is the library's custom. A hidden
-layer is Dense, ReLU, batch normalisation (running averages that keep 0.9 a step), dropout, in this
-order. Libraries that do not standardise the columns themselves do it in a pipeline, inside the timed
-call.
+All train with Adam at the shape's learning rate, cross-entropy and shuffled batches, for all
+epochs, without early stopping and without weight decay; weights start as is the library's custom. A
+hidden layer is Dense, ReLU, batch normalisation (running averages that keep 0.9 a step), dropout, in
+this order. Libraries that do not standardise the columns themselves do it in a pipeline, inside the
+timed call.
 """
 
 from __future__ import annotations
