@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     repeats, processes = (1, 1) if args.quick else (args.repeats, args.processes)
     options = Options(repeats, processes, args.dtype, args.threads, args.quick)
     # quick figures never mix with real ones
-    folder = args.out / "quick" if args.quick else args.out
+    folder = args.out / "cache" if args.quick else args.out
     records = report.read(folder / "speed.json")
     failed = []
     for name in args.task:

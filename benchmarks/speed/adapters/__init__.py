@@ -7,8 +7,8 @@
 - `grid(architectures, learning_rates)`: that grid in the parameter names of its estimator
 
 All train with Adam at the shape's learning rate, cross-entropy and shuffled batches, for all
-epochs, without early stopping and without weight decay; weights start as is the library's custom. A
-hidden layer is Dense, ReLU, batch normalisation (running averages that keep 0.9 a step), dropout, in
+epochs, without early stopping and weight decay; weights start as is the library's custom. A hidden
+layer is Dense, ReLU, batch normalisation (running averages that keep 0.9 a step), dropout, in
 this order. Libraries that do not standardise the columns themselves do it in a pipeline, inside the
 timed call.
 """
