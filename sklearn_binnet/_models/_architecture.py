@@ -5,7 +5,7 @@ Who does what:
 - `quiet_random` lends the process' random generators to code that draws from them and puts them back.
 - `fresh_copy` copies a model with newly drawn weights and never changes the original.
 - `architecture_key` names what a model computes, whatever its layers are called.
-- `reason_for_keras` says why a model has to be trained by `Model.fit`.
+- `check_width` refuses a model that cannot take the matrix X.
 """
 
 from __future__ import annotations
@@ -23,25 +23,7 @@ import numpy as np
 
 _LOCK = threading.RLock()
 
-# Each row's output depends on that row alone (BatchNormalization: through statistics that the engine masks).
-ROW_WISE_LAYERS = frozenset(
-    "InputLayer Dense EinsumDense Activation ReLU LeakyReLU PReLU ELU Softmax Identity Dropout"
-    " BatchNormalization LayerNormalization UnitNormalization Rescaling Flatten Reshape Permute"
-    " Add Subtract Multiply Average Maximum Minimum Concatenate Sequential Functional".split()
-)
-ROW_WISE_OPERATIONS = frozenset(
-    "Add Subtract Multiply Divide TrueDivide Negative Absolute Square Sqrt Exp Expm1 Log Log1p Sin Cos"
-    " Tanh Sigmoid Relu Relu6 Silu Gelu Elu Selu Softplus Softsign LeakyRelu HardSigmoid HardSilu"
-    " LogSigmoid Celu Mish Maximum Minimum Clip".split()
-)
-_RAW_INPUT_LAYERS = frozenset(
-    "Embedding IntegerLookup StringLookup Hashing CategoryEncoding Discretization Normalization"
-    " HashedCrossing TextVectorization FeatureSpace".split()
-)
 _TRUSTED_MODULES = ("keras", "tensorflow", "numpy", "math", "jax", "torch", "builtins")
-_ELEMENT_WISE_OPTIMIZERS = frozenset(
-    "SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Nadam Ftrl Lion".split()
-)
 
 
 @contextmanager
@@ -255,68 +237,6 @@ def foreign_part(model: Any, *, initializers: bool = True) -> str | None:
             known = value is None or isinstance(value, str | bool) or is_keras(value)
             if not known and (initializers or part != "initializer"):
                 return f"your own {part} in layer {operation.name}"
-    return None
-
-
-def needs_raw_input(model: Any) -> bool:
-    """Whether a layer of `model` reads categories or its own statistics from raw columns."""
-    return any(type(o).__name__ in _RAW_INPUT_LAYERS for o in operations_of(model))
-
-
-def reason_for_keras(model: Any) -> str | None:
-    """Say why only `Model.fit` can train `model`, or return None if the fast program can."""
-    import keras
-
-    if keras.config.backend() != "tensorflow":
-        return f"Keras runs on the backend {keras.config.backend()}"
-    if not is_graph(model):
-        return f"the model's own class {type(model).__name__} may have its own training step"
-    if keras.backend.standardize_dtype(model.inputs[0].dtype) != "float32":
-        return f"its input is {model.inputs[0].dtype}, not float32"
-    for operation in operations_of(model):
-        if reason := _reason_of_operation(operation):
-            return reason
-    return foreign_part(model, initializers=False)
-
-
-def _reason_of_operation(operation: Any) -> str | None:
-    kind = type(operation).__name__
-    if not is_keras(type(operation)):
-        return f"layer {operation.name} is of your own class {kind}"
-    if not hasattr(operation, "weights"):
-        return None if kind in ROW_WISE_OPERATIONS else f"the operation keras.ops {kind} may mix rows"
-    if kind not in ROW_WISE_LAYERS and getattr(operation, "input_mean", None) is None:
-        return f"layer {operation.name} ({kind}) is not known to treat rows one by one"
-    if getattr(operation, "synchronized", False):
-        return f"layer {operation.name} synchronises its statistics across devices"
-    if getattr(operation, "noise_shape", None) is not None:
-        return f"layer {operation.name} has a noise_shape"
-    if operation.dtype_policy.name != "float32":
-        return f"layer {operation.name} computes in {operation.dtype_policy.name}"
-    if getattr(operation, "activity_regularizer", None) is not None:
-        return f"layer {operation.name} has an activity regularizer"
-    for attribute, value in vars(operation).items():
-        if attribute.endswith("_constraint") and value is not None:
-            return f"layer {operation.name} has a weight constraint ({attribute})"
-    return None
-
-
-def reason_of_optimizer(optimizer: Any) -> str | None:
-    """Say why the fast program cannot run `optimizer` on several networks at once, or return None."""
-    if optimizer is None:
-        return None
-    name = type(optimizer).__name__
-    if not is_keras(type(optimizer)) or name not in _ELEMENT_WISE_OPTIMIZERS:
-        return f"the optimizer {name} is not known to work weight by weight"
-    for setting in (
-        "use_ema",
-        "gradient_accumulation_steps",
-        "loss_scale_factor",
-        "clipnorm",
-        "global_clipnorm",
-    ):
-        if getattr(optimizer, setting, None):
-            return f"the optimizer uses {setting}"
     return None
 
 

@@ -125,11 +125,33 @@ class _CompiledProgram:
     """
 
     def __init__(self, model: Any):
-        import tensorflow as tf
-
         self.traces = 0
         self._model = model
-        self._run = tf.function(self._outputs, autograph=False)
+        self._dtypes = [np.dtype(weight.dtype) for weight in model.weights]
+        self._functions: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
+        """Return the outputs for at most `size` rows."""
+        import tensorflow as tf
+
+        function = self._functions.get(size) or self._trace(size, X.shape[1])
+        tensors = [
+            tf.constant(np.asarray(value, dtype=dtype)) for value, dtype in zip(weights, self._dtypes, strict=True)
+        ]
+        return function(tensors, tf.constant(_fill(X, size))).numpy()[: len(X)]
+
+    def _trace(self, size: int, n_features: int) -> Any:
+        """Return the function for one block size, traced by the first thread that needs it."""
+        import tensorflow as tf
+
+        with self._lock:
+            if size not in self._functions:
+                weights = [tf.TensorSpec(w.shape, w.dtype) for w in self._model.weights]
+                rows = tf.TensorSpec((size, n_features), tf.float32)
+                function = tf.function(self._outputs, autograph=False)
+                self._functions[size] = function.get_concrete_function(weights, rows)
+            return self._functions[size]
 
     def _outputs(self, weights: list[Any], X: Any) -> Any:
         import keras
@@ -138,16 +160,6 @@ class _CompiledProgram:
         with keras.StatelessScope(state_mapping=list(zip(self._model.weights, weights, strict=True))):
             outputs = self._model(X, training=False)
         return keras.ops.cast(outputs, "float32")
-
-    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
-        """Return the outputs for at most `size` rows."""
-        import tensorflow as tf
-
-        tensors = [
-            tf.convert_to_tensor(value, dtype=variable.dtype)
-            for value, variable in zip(weights, self._model.weights, strict=True)
-        ]
-        return self._run(tensors, tf.convert_to_tensor(_fill(X, size))).numpy()[: len(X)]
 
 
 def _fill(X: NDArray, size: int) -> NDArray:

@@ -7,7 +7,7 @@ random weights and inputs. What does not fit is refused with the change to make.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,15 +90,15 @@ def recognise_head(model: Any, n_features: int, n_labels: int) -> Head:
     operation = final_operation(model) if is_graph(model) else None
     kind = activation_of(operation)
     units = _units(model, n_features)
-    if kind not in ("sigmoid", "linear", "softmax", None):
-        raise ValueError(
-            f"model ends with the activation {kind!r} in layer {operation.name!r}, whose values are "
-            f"neither probabilities nor logits. {_advice(n_labels)}"
-        )
     if kind is None:
         kind = _kind_by_range(model, n_features, units, operation)
+    if kind not in get_args(HeadKind):
+        raise ValueError(
+            f"model ends with the activation {kind!r}, whose values are "
+            f"neither probabilities nor logits. {_advice(n_labels)}"
+        )
     _check_units(kind, units, n_labels)
-    return Head(kind, n_labels)  # type: ignore[arg-type]
+    return Head(cast(HeadKind, kind), n_labels)
 
 
 def final_operation(model: Any) -> Any:
@@ -117,7 +117,10 @@ def _producer(operations: list[Any], operation: Any) -> Any:
     """Return the operation whose output is the only input of `operation`, or None."""
     try:
         source = operation.input
-    except (AttributeError, ValueError):  # used more than once, or never called on a symbolic tensor
+    except (
+        AttributeError,
+        ValueError,
+    ):  # used more than once, or never called on a symbolic tensor
         return None
     for candidate in operations:
         try:
@@ -230,9 +233,7 @@ def _check_units(kind: str, units: int, n_labels: int) -> None:
         return
     if units == 1:
         if kind == "softmax":
-            raise ValueError(
-                f"{found}, whose output is always 1.0. Use {_SINGLE}, or 2 units with softmax."
-            )
+            raise ValueError(f"{found}, whose output is always 1.0. Use {_SINGLE}, or 2 units with softmax.")
         return
     if units == 2 and kind == "softmax":
         return

@@ -26,8 +26,8 @@ _BINARY = frozenset({"binary_crossentropy", "binary_focal_crossentropy"})
 _ONE_HOT = frozenset({"categorical_crossentropy", "categorical_focal_crossentropy"})
 _INDEX = frozenset({"sparse_categorical_crossentropy"})
 _REGRESSION = frozenset(
-    "mean_squared_error mean_absolute_error mean_absolute_percentage_error"
-    " mean_squared_logarithmic_error huber log_cosh poisson cosine_similarity".split()
+    {"mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber", "log_cosh"}
+    | {"mean_squared_logarithmic_error", "poisson", "cosine_similarity"}
 )
 _HINGE = frozenset({"hinge", "squared_hinge", "categorical_hinge"})
 
@@ -74,6 +74,14 @@ class AnswerLoss:
             return np.concatenate([1 - y, y], axis=1)
         return y.astype(np.int32) if self.form == "index" else y
 
+    def answers(self, targets: Any) -> Any:
+        """Return the 0/1 tensor (n, L) that a tensor of targets stands for."""
+        import keras
+
+        if self.form == "one_hot":
+            return targets[:, 1:2]
+        return keras.ops.cast(targets, "float32")
+
     def per_answer(self, y: Any, outputs: Any) -> Any:
         """Return the loss of every answer, (n, L), from tensors y (n, L) of 0/1 and outputs."""
         import keras
@@ -113,15 +121,15 @@ class AnswerLoss:
     def as_keras(self) -> Any:
         """Return a `keras.losses.Loss` for `Model.compile`.
 
-        It takes targets as `targets` forms them and sample weights of shape (n, L).
+        It takes targets as `targets` forms them, and averages over the labels of a row.
         """
         import keras
 
-        answers = self
+        per_answer = self.on_targets
 
         class AnswerWiseLoss(keras.losses.Loss):
             def call(self, y_true: Any, y_pred: Any) -> Any:
-                return answers.on_targets(y_true, y_pred)
+                return keras.ops.mean(per_answer(y_true, y_pred), axis=1)
 
         return AnswerWiseLoss(name="loss")
 

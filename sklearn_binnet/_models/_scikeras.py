@@ -54,8 +54,7 @@ class WrapperSource:
         kind = type(self.wrapper)
         if not isinstance(self.wrapper, KerasClassifier):
             raise TypeError(
-                f"model is a scikeras {kind.__name__}; a yes/no question needs a "
-                "scikeras.wrappers.KerasClassifier."
+                f"model is a scikeras {kind.__name__}; a yes/no question needs a scikeras.wrappers.KerasClassifier."
             )
         for encoder in ("feature_encoder", "target_encoder"):
             if getattr(kind, encoder) is not getattr(KerasClassifier, encoder):
@@ -70,8 +69,7 @@ class WrapperSource:
         model = wrapper.model_
         if not is_keras_model(model):
             raise TypeError(
-                f"model is a {type(wrapper).__name__} whose function returned {model!r}; it must return a "
-                "keras.Model."
+                f"model is a {type(wrapper).__name__} whose function returned {model!r}; it must return a keras.Model."
             )
         if not model.built:
             ensure_built(model, self.n_features)

@@ -73,7 +73,11 @@ def read_compilation(model: Any) -> Compilation:
 def _compile_config(model: Any) -> dict[str, Any]:
     try:
         return model.get_compile_config() or {}
-    except (TypeError, ValueError, NotImplementedError):  # a loss or metric that Keras cannot write down
+    except (
+        TypeError,
+        ValueError,
+        NotImplementedError,
+    ):  # a loss or metric that Keras cannot write down
         return {}
 
 
@@ -143,9 +147,7 @@ class FunctionSource:
         """Return what the function returns; if it returns one and the same model, the later ones are copies."""
         model = self.function(**self._arguments())
         if not is_keras_model(model):
-            raise TypeError(
-                f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3)."
-            )
+            raise TypeError(f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3).")
         if self._first is not None and self._first() is model:
             return fresh_copy(model, self.n_features)
         if self._first is None:

@@ -19,14 +19,12 @@ from ._architecture import (
     ensure_built,
     foreign_part,
     fresh_copy,
-    needs_raw_input,
     quiet_random,
-    reason_for_keras,
-    reason_of_optimizer,
 )
 from ._heads import Head, recognise_head
 from ._losses import AnswerLoss, is_own, resolve_loss
 from ._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
+from ._suitability import needs_raw_input, reason_for_keras, reason_of_optimizer
 
 _tokens = itertools.count()
 
@@ -138,6 +136,11 @@ class UserNetwork:
                     raise
                 return self._source.make()
 
+    def view(self) -> tuple[Any, list[Any]]:
+        """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
+        model = self.build()
+        return model, model.weights
+
     def initial_weights(self, seed: int) -> list[NDArray]:
         """Return newly drawn weights in the order of `keras.Model.weights`.
 
@@ -178,10 +181,14 @@ class UserNetwork:
         """Return the 0/1 array (n, L) as `keras_loss` and Keras' metrics expect it for this head."""
         return self.loss.targets(y01)
 
+    def answers(self, targets: Any) -> Any:
+        """Return the 0/1 tensor (n, L) that a tensor of `targets` stands for."""
+        return self.loss.answers(targets)
+
     def keras_loss(self) -> Any:
         """Return a `keras.losses.Loss` for `Model.compile`, equal to the mean of `losses`.
 
-        It takes what `targets` returns and sample weights of shape (n, L).
+        It takes what `targets` returns, and sample weights of shape (n,).
         """
         return self.loss.as_keras()
 
