@@ -14,6 +14,7 @@ import hashlib
 import json
 import random
 import threading
+import warnings
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FunctionType, ModuleType
@@ -55,6 +56,21 @@ def is_graph(model: Any) -> bool:
     return type(model).__name__ in ("Sequential", "Functional") and is_keras(type(model))
 
 
+def is_symbolic(model: Any) -> bool:
+    """Whether `model` is a graph with known inputs and outputs: not one whose layers run on real values only."""
+    try:
+        return is_graph(model) and bool(model.inputs) and bool(model.outputs)
+    except AttributeError:
+        return False
+
+
+def quiet_config(thing: Any) -> dict[str, Any]:
+    """Return the Keras config of a layer, a model or a compilation, without warnings about lambdas in files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # nothing is saved here
+        return thing()
+
+
 def operations_of(model: Any) -> list[Any]:
     """Return every layer and operation of a model, those of nested models after the model that holds them."""
     found: list[Any] = []
@@ -75,39 +91,54 @@ def fresh_copy(model: Any, n_features: int) -> Any:
     ValueError
         The model is of the user's own class and cannot be made anew from its `get_config`.
     """
-    import keras
-
-    if type(model).__name__ == "Functional" and is_keras(type(model)):
-        # The same layers without the compilation, which newer versions of Keras would copy.
-        single = len(model.inputs) == len(model.outputs) == 1
-        ends = (model.inputs[0], model.outputs[0]) if single else (model.input, model.output)
-        model = keras.Model(*ends, name=model.name)
-    if is_graph(model):
-        copy = keras.models.clone_model(model, clone_function=_copy_layer, recursive=True)
-    else:
-        try:
-            copy = type(model).from_config(model.get_config())
-        except Exception as error:
-            name = type(model).__name__
-            raise ValueError(
-                f"model is a Keras model of your own class {name}, which cannot be copied "
-                f"({type(error).__name__}: {error}). Pass a function that builds and returns it, "
-                f"`model=lambda: {name}(...)`, or give {name} a working get_config."
-            ) from error
+    try:
+        copy = _copy_graph(model) if is_graph(model) else type(model).from_config(quiet_config(model.get_config))
+    except Exception as error:
+        own = foreign_part(model) or "something"
+        raise ValueError(
+            f"model is a Keras model with {own}, and cannot be copied ({type(error).__name__}: {error}). Pass a "
+            "function that builds and returns it instead, `model=build`, or give your class a working get_config."
+        ) from error
     ensure_built(copy, n_features)
     _keep_fixed_values(model, copy)
     return copy
 
 
+def _copy_graph(model: Any) -> Any:
+    """Copy a Sequential or functional model without its compilation, which newer versions of Keras would clone too."""
+    import keras
+
+    if type(model).__name__ == "Sequential":
+        begin = [keras.Input(batch_shape=i.shape, dtype=i.dtype) for i in model.inputs] if is_symbolic(model) else []
+        return keras.Sequential([*begin, *map(_copy_layer, model.layers)], name=model.name)
+    single = len(model.inputs) == len(model.outputs) == 1
+    ends = (model.inputs[0], model.outputs[0]) if single else (model.input, model.output)
+    return keras.models.clone_model(keras.Model(*ends, name=model.name), clone_function=_copy_layer)
+
+
 def _copy_layer(layer: Any) -> Any:
     """Copy one layer with new weights. A Lambda keeps its function: it is the user's object, nothing is loaded."""
-    config = layer.get_config()
+    if is_graph(layer):
+        return _copy_graph(layer)
+    config = quiet_config(layer.get_config)
     if type(layer).__name__ == "Lambda" and is_keras(type(layer)):
         config.update(function=layer.function, arguments=layer.arguments)
         config.update(mask=layer.mask if callable(layer.mask) else None)
         config["output_shape"] = getattr(layer, "_output_shape", None)
         return type(layer)(**config)
+    config.update(own_parts(layer))
     return type(layer).from_config(config)
+
+
+def own_parts(layer: Any) -> dict[str, Any]:
+    """Return the functions and objects of the user's own that a layer was made with, by the argument's name."""
+    found = {}
+    for name, value in vars(layer).items():
+        kind = name.rsplit("_", 1)[-1]
+        if kind in ("activation", "regularizer", "initializer", "constraint") and name[0] != "_":
+            if not (value is None or isinstance(value, str | bool) or is_keras(value)):
+                found[name] = value
+    return found
 
 
 def _keep_fixed_values(source: Any, copy: Any) -> None:
@@ -133,7 +164,7 @@ def ensure_built(model: Any, n_features: int) -> None:
         return
     if is_graph(model):
         model.build((None, n_features))
-    else:
+    if not is_symbolic(model):
         model(np.zeros((1, n_features), dtype=np.float32))
 
 
@@ -145,7 +176,7 @@ def check_width(model: Any, n_features: int) -> None:
     ValueError
         Several inputs, an input that is no matrix or holds strings, or another number of columns.
     """
-    if not is_graph(model):
+    if not is_symbolic(model):
         return  # it was built on a matrix of this width
     if len(model.inputs) != 1:
         raise ValueError(
@@ -177,7 +208,7 @@ def architecture_key(model: Any) -> str | None:
     if foreign_part(model, initializers=False) is not None:
         return None
     try:
-        text = json.dumps(_without_names(model.get_config()), sort_keys=True)
+        text = json.dumps(_without_names(quiet_config(model.get_config)), sort_keys=True)
     except TypeError:  # something in the graph that Keras does not write as plain data
         return None
     shapes = [tuple(weight.shape) for weight in model.weights]
@@ -229,22 +260,21 @@ def foreign_part(model: Any, *, initializers: bool = True) -> str | None:
             return "a Lambda layer"
         if hasattr(operation, "adapt") and getattr(operation, "input_mean", None) is None:
             return f"a {name} layer with adapted state"
-        for attribute in sorted(vars(operation)):
-            part = attribute.rsplit("_", 1)[-1]
-            if part not in ("activation", "regularizer", "initializer", "constraint", "function"):
-                continue
-            value = getattr(operation, attribute)
-            known = value is None or isinstance(value, str | bool) or is_keras(value)
-            if not known and (initializers or part != "initializer"):
-                return f"your own {part} in layer {operation.name}"
+        for name, value in own_parts(operation).items():
+            if initializers or not name.endswith("initializer"):
+                return f"your own {name.replace('_', ' ')} {_title(value)} in layer {operation.name}"
     return None
+
+
+def _title(value: Any) -> str:
+    return getattr(value, "__name__", type(value).__name__)
 
 
 def function_identity(function: Any) -> Hashable | None:
     """Return a value that two functions share only if they compute the same, or None where that cannot be told.
 
-    It holds the bytecode, the defaults and what the closure holds. A function that reads a variable of its module, or
-    anything but plain values and numeric libraries, could change without its code changing: None.
+    It holds the bytecode and the values that the function reads: defaults, its closure, variables of its module. What
+    is no plain value and no part of a numeric library could change without notice: None.
     """
     if not isinstance(function, FunctionType):
         return None

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ._architecture import is_graph, is_keras, quiet_random
+from sklearn_binnet._models._architecture import is_graph, is_keras, is_symbolic, quiet_random
 
 HeadKind = Literal["sigmoid", "linear", "softmax"]
 
@@ -87,7 +87,7 @@ def recognise_head(model: Any, n_features: int, n_labels: int) -> Head:
     ValueError
         The outputs cannot be read as `n_labels` probabilities or logits; the message says what to change.
     """
-    operation = final_operation(model) if is_graph(model) else None
+    operation = final_operation(model) if is_symbolic(model) else None
     kind = activation_of(operation)
     units = _units(model, n_features)
     if kind is None:
@@ -150,7 +150,7 @@ def activation_of(operation: Any) -> str | None:
 
 def _units(model: Any, n_features: int) -> int:
     """Return the number of columns of the outputs; refuse what is no matrix."""
-    outputs = model.outputs if is_graph(model) else model(np.zeros((1, n_features), np.float32))
+    outputs = model.outputs if is_symbolic(model) else model(np.zeros((1, n_features), np.float32))
     if isinstance(outputs, dict | list | tuple):
         flat = list(outputs.values()) if isinstance(outputs, dict) else list(outputs)
         if len(flat) != 1:

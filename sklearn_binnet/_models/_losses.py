@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ._architecture import function_identity, is_keras, quiet_random
-from ._heads import Head
+from sklearn_binnet._models._architecture import function_identity, is_keras, quiet_random
+from sklearn_binnet._models._heads import Head
 
 Form = Literal["column", "one_hot", "index"]
 
@@ -294,7 +294,8 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
             with quiet_random(0):
                 values = _evaluate(answers, y, outputs)
                 first_half = _evaluate(answers, y[: rows // 2], outputs[: rows // 2])
-                whole = np.mean(answers._call(_tensor(answers.targets(y)), _tensor(outputs)))
+                # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.
+                whole = values.mean() if labels == 1 else np.mean(answers._call(_tensor(y), _tensor(outputs)))
         except Exception as error:
             problem = problem or f" ({type(error).__name__}: {error})"
             continue

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ._architecture import check_width, ensure_built, fresh_copy
-from ._sources import Compilation, is_keras_model, read_compilation
+from sklearn_binnet._models._architecture import check_width, ensure_built, fresh_copy
+from sklearn_binnet._models._sources import Compilation, is_keras_model, read_compilation
 
 # Parameters of the wrapper's training and what the classifier calls them.
 _TAKEN = {
@@ -149,10 +149,14 @@ class WrapperSource:
 
     def _set_by_user(self) -> dict[str, Any]:
         """Return the wrapper's parameters that differ from its class' defaults."""
-        defaults = inspect.signature(type(self.wrapper).__init__).parameters
+        defaults = {}
+        for kind in reversed(type(self.wrapper).__mro__):
+            if "__init__" in vars(kind):
+                parameters = inspect.signature(kind.__init__).parameters.values()
+                defaults.update({p.name: p.default for p in parameters if p.default is not p.empty})
         given = {}
         for name, value in self.wrapper.get_params(deep=False).items():
-            default = defaults[name].default if name in defaults else inspect.Parameter.empty
+            default = defaults.get(name, inspect.Parameter.empty)
             if value is not default and not (isinstance(value, int | float) and value == default):
                 given[name] = value
         return given

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ._architecture import check_width, ensure_built, fresh_copy
+from sklearn_binnet._models._architecture import check_width, ensure_built, fresh_copy, quiet_config
 
 _OFFERED = ("meta", "n_features", "n_labels")
 
@@ -72,7 +72,7 @@ def read_compilation(model: Any) -> Compilation:
 
 def _compile_config(model: Any) -> dict[str, Any]:
     try:
-        return model.get_compile_config() or {}
+        return quiet_config(model.get_compile_config) or {}
     except (
         TypeError,
         ValueError,
@@ -98,9 +98,11 @@ def _copy_metric(metric: Any) -> Any:
     if isinstance(metric, str):
         return metric
     try:
-        return keras.metrics.deserialize(metric)
+        copy = keras.metrics.deserialize(metric)
     except (TypeError, ValueError):
-        name = metric.get("registered_name") or metric.get("class_name")
+        copy = None
+    if not callable(copy):  # Keras gives back the name of a function that it cannot find
+        name = metric["config"] if isinstance(metric["config"], str) else metric["class_name"]
         warnings.warn(
             f"the metric {name!r} that model is compiled with cannot be copied and is not recorded; pass it "
             "to the classifier: metrics=[...].",
@@ -108,6 +110,7 @@ def _copy_metric(metric: Any) -> Any:
             stacklevel=2,
         )
         return None
+    return copy
 
 
 @dataclass

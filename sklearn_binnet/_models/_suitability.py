@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._architecture import foreign_part, is_graph, is_keras, operations_of
+from sklearn_binnet._models._architecture import foreign_part, is_graph, is_keras, is_symbolic, operations_of
 
 
 def _names(text: str) -> frozenset[str]:
@@ -43,6 +43,8 @@ def reason_for_keras(model: Any) -> str | None:
         return f"Keras runs on the backend {keras.config.backend()}"
     if not is_graph(model):
         return f"the model's own class {type(model).__name__} may have its own training step"
+    if not is_symbolic(model):
+        return "its layers run on real values only"
     if keras.backend.standardize_dtype(model.inputs[0].dtype) != "float32":
         return f"its input is {model.inputs[0].dtype}, not float32"
     for operation in operations_of(model):
@@ -59,6 +61,8 @@ def _reason_of_operation(operation: Any) -> str | None:
         return None if kind in _ROW_WISE_OPERATIONS else f"the operation keras.ops {kind} may mix rows"
     if kind not in _ROW_WISE_LAYERS and getattr(operation, "input_mean", None) is None:
         return f"layer {operation.name} ({kind}) is not known to treat rows one by one"
+    if getattr(operation, "axis", None) in (0, [0], (0,)):
+        return f"layer {operation.name} works across rows (axis=0)"
     if getattr(operation, "synchronized", False):
         return f"layer {operation.name} synchronises its statistics across devices"
     if kind == "BatchNormalization" and operation.input_spec is not None and operation.input_spec.ndim != 2:

@@ -7,24 +7,24 @@ wrapper is copied and initialised, each with random generators of its own.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._architecture import (
+from sklearn_binnet._models._architecture import (
     architecture_key,
     ensure_built,
     foreign_part,
     fresh_copy,
+    is_keras,
     quiet_random,
 )
-from ._heads import Head, recognise_head
-from ._losses import AnswerLoss, is_own, resolve_loss
-from ._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
-from ._suitability import needs_raw_input, reason_for_keras, reason_of_optimizer
+from sklearn_binnet._models._heads import Head, recognise_head
+from sklearn_binnet._models._losses import AnswerLoss, is_own, resolve_loss
+from sklearn_binnet._models._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
+from sklearn_binnet._models._suitability import needs_raw_input, reason_for_keras, reason_of_optimizer
 
 _tokens = itertools.count()
 
@@ -196,21 +196,33 @@ class UserNetwork:
         """Return the network without its weights as plain data: dicts, lists, strings and numbers."""
         import keras
 
-        foreign = foreign_part(self._blank)
-        own_loss = is_own(self.loss.loss)
+        own = self._own_part()
         return {
-            "config": None if foreign else self._blank.to_json(),
-            "foreign": foreign,
+            "own": own,
+            "config": None if own else self._blank.to_json(),
             "head": self.head.kind,
             "n_labels": self.n_labels,
             "n_features": self.n_features,
-            "loss": None if own_loss else keras.losses.serialize(self.loss.loss),
-            "own_loss": own_loss,
+            "loss": None if own else keras.losses.serialize(self.loss.loss),
             "form": self.loss.form,
-            "optimizer": _plain(self.optimizer),
+            "optimizer": None if own else self.optimizer,
             "eager": self.eager,
             "shapes": [list(shape) for shape in _shapes(self._blank.get_weights())],
         }
+
+    def _own_part(self) -> str | None:
+        """Name what only the user's own code can bring back, or None."""
+        if part := foreign_part(self._blank):
+            return part
+        if is_own(self.loss.loss):
+            return "your own loss"
+        if self.optimizer is not None and self.optimizer["registered_name"]:
+            return f"your own optimizer {self.optimizer['class_name']}"
+        if not isinstance(self.optimizer_learning_rate, float | None) and not is_keras(
+            type(self.optimizer_learning_rate)
+        ):
+            return "your own learning rate schedule"
+        return None
 
     @classmethod
     def from_state(cls, state: dict[str, Any], model: Any = None) -> UserNetwork:
@@ -232,7 +244,7 @@ class UserNetwork:
         import keras
 
         n_features, n_labels = state["n_features"], state["n_labels"]
-        if state["config"] is not None and not state["own_loss"]:
+        if state["own"] is None:
             with quiet_random(0):
                 blank = keras.models.model_from_json(state["config"])
                 ensure_built(blank, n_features)
@@ -241,27 +253,18 @@ class UserNetwork:
             optimizer = keras.optimizers.deserialize(state["optimizer"]) if state["optimizer"] else None
             compilation = Compilation(optimizer, run_eagerly=state["eager"])
             return cls(blank, head, loss, compilation, None, n_features)
-        part = state["foreign"] or "your own loss"
         if model is None:
             raise ValueError(
-                f"the network holds {part}, which plain data cannot bring back; pass the model it was made from."
+                f"the network holds {state['own']}, which plain data cannot bring back; pass the model it was made from."
             )
         network = resolve_user_model(model, n_features=n_features, n_labels=n_labels)
         found = [list(shape) for shape in _shapes(network._blank.get_weights())]
         if found != state["shapes"]:
             raise ValueError(
                 f"model has weights of shapes {found}, but the fitted network has {state['shapes']}; it holds "
-                f"{part}, so the model must be the one it was fitted with."
+                f"{state['own']}, so the model must be the one it was fitted with."
             )
         return network
-
-
-def _plain(optimizer: dict | None) -> dict | None:
-    """Return a serialised optimizer as JSON holds it; None for one that only the user's own code could make."""
-    try:
-        return json.loads(json.dumps(optimizer))
-    except TypeError:
-        return None
 
 
 def _shapes(weights: list[NDArray]) -> list[tuple[int, ...]]:
@@ -298,7 +301,7 @@ def resolve_user_model(
     ValueError
         Inputs, head or loss do not fit; the message says what to change.
     """
-    from ._scikeras import WrapperSource, is_wrapper
+    from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
 
     n_rows = 2 if y01 is None else len(y01)
     source: Source
