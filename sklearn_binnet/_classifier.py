@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -278,20 +279,21 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
         target = Target.learn(y, self.pos_label)
         self._check_threshold(target.n_labels)
-        used, rows = self._rows(X, target.encode(y), sample_weight, target)
+        params = self._params(X, target)
+        used, rows = self._rows(X, target.encode(y), sample_weight, target, params["class_weight"])
         for label, yes in enumerate(rows.answers.mean(axis=0)):
             if not target.multilabel and yes in (0, 1):
                 raise ValueError(
                     f"y must hold two classes, but rows with sample_weight above 0 have one class only (share of yes: "
                     f"{yes:g} in question {label}). Give weight to rows of both classes."
                 )
-        held_out = self._validation_rows(X_val, y_val, sample_weight_val, target)
+        held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, params["class_weight"])
         if start is not None and (n_before != self.n_features_in_ or start.n_labels != target.n_labels):
             raise ValueError(
                 "warm_start=True goes on from the last fit, but X or y now have another number of columns. Use "
                 "warm_start=False, or clone the estimator."
             )
-        plan = _recipe.plan(self.get_params(deep=False), rows, held_out, check_random_state(self.random_state), start)
+        plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
         trained = self._train(plan, X, y)
         self._keep(plan, trained, target)
         self.history_ = _recipe.mean_history(trained)
@@ -343,9 +345,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     f"{np.unique(classes).tolist()}."
                 )
         self._check_threshold(target.n_labels)
-        _, rows = self._rows(X, target.encode(y), sample_weight, target)
-        params = self.get_params(deep=False) | {"epochs": 1, "early_stopping": False}
-        plan = _recipe.plan(params, rows, None, check_random_state(self.random_state), start, update=True)
+        params = self._params(X, target) | {"epochs": 1, "early_stopping": False}
+        _, rows = self._rows(X, target.encode(y), sample_weight, target, params["class_weight"])
+        plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
         trained = self._train(plan, X, y)
         past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
         self._keep(plan, trained, target)
@@ -355,7 +357,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def _rows(
-        self, X: NDArray, answers: NDArray[np.float32], sample_weight: ArrayLike | None, target: Target
+        self, X: NDArray, answers: NDArray[np.float32], sample_weight: Any, target: Target, class_weight: Any
     ) -> tuple[NDArray[np.bool_], _recipe.Rows]:
         """Return which rows have weight, and those rows."""
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -364,9 +366,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             raise ValueError("sample_weight must be above 0 for some rows, got all zeros: nothing is left to train on.")
         if not used.all():
             X, answers, weight = X[used], answers[used], weight[used]
-        return used, _recipe.Rows(X, answers, weight, answer_weights(answers, weight, self.class_weight, target))
+        return used, _recipe.Rows(X, answers, weight, answer_weights(answers, weight, class_weight, target))
 
-    def _validation_rows(self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target) -> _recipe.Rows | None:
+    def _validation_rows(
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target, class_weight: Any
+    ) -> _recipe.Rows | None:
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val, got neither.")
@@ -375,7 +379,12 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"X_val and y_val must be given together, got {given} without {missing}.")
         X_val, y_val = validate_data(self, X_val, y_val, dtype=[np.float64, np.float32], multi_output=True, reset=False)
-        return self._rows(X_val, target.encode(y_val, name="y_val"), sample_weight_val, target)[1]
+        return self._rows(X_val, target.encode(y_val, name="y_val"), sample_weight_val, target, class_weight)[1]
+
+    def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
+        """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
+        defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
+        return _recipe.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
 
     def _start(self) -> _recipe.Start | None:
         """Return what warm_start and partial_fit go on from."""

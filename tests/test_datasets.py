@@ -162,9 +162,7 @@ class TestIonosphere:
 class TestRedWine:
     def test_rows_are_those_of_the_source(self):
         X, quality = load_red_wine(return_X_y=True)
-        np.testing.assert_array_equal(
-            X[0], [7.4, 0.7, 0, 1.9, 0.076, 11, 34, 0.9978, 3.51, 0.56, 9.4]
-        )
+        np.testing.assert_array_equal(X[0], [7.4, 0.7, 0, 1.9, 0.076, 11, 34, 0.9978, 3.51, 0.56, 9.4])
         assert quality[:4].tolist() == [5, 5, 5, 6]
 
     def test_questions_of_the_documentation(self):

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._models._architecture import fresh_copy, quiet_random
+from sklearn_binnet._models._architecture import fresh_copy
 from sklearn_binnet._models._heads import Head, recognise_head
 from sklearn_binnet._models._losses import resolve_loss
 from sklearn_binnet._models._user import resolve_user_model
+from sklearn_binnet._training._isolation import isolated_random
 
 N_FEATURES = 3
 
@@ -209,12 +210,12 @@ def test_multilabel_losses_are_per_label(activation):
 
 
 def test_saturated_sigmoid_labels_still_learn():
-    """Keras takes cross-entropy from the logits behind a sigmoid; an axis of its own for each label must not lose that."""
+    """Keras takes cross-entropy from the logits behind a sigmoid; an axis for each label must not lose that."""
     import tensorflow as tf
 
     model = dense(2, "sigmoid")
     network = resolve(model, 2)
-    kernel, bias = model.weights
+    _, bias = model.weights
     bias.assign([60.0, -60.0])
 
     @tf.function
@@ -393,7 +394,7 @@ def test_input_is_refused_with_the_remedy(build, message, how):
 
 def test_strings_are_refused():
     inputs = keras.Input((3,), dtype="string")
-    with quiet_random(0):
+    with isolated_random(0):
         model = keras.Model(inputs, layers.Dense(1)(layers.Hashing(4, output_mode="multi_hot")(inputs)))
     with pytest.raises(ValueError, match="takes strings; encode the columns"):
         resolve(model)

@@ -79,9 +79,7 @@ before = set(sys.modules)
 import {", ".join(PUBLIC_MODULES)}
 print(*set({sorted(LATE)}) & (set(sys.modules) - before))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stdout.split() == []
 
 
@@ -102,9 +100,7 @@ def test_public_names_are_documented(thing):
     assert doc, "no docstring"
     assert re.search(r"^Examples\n-+\n", doc, re.MULTILINE), "no Examples section"
     for name in inspect.signature(thing).parameters:
-        assert re.search(rf"^(\w+, )*\**{name}(, \w+)* : ", doc, re.MULTILINE), (
-            f"parameter {name} is not documented"
-        )
+        assert re.search(rf"^(\w+, )*\**{name}(, \w+)* : ", doc, re.MULTILINE), f"parameter {name} is not documented"
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)

@@ -8,9 +8,7 @@ from numpy.typing import NDArray
 TEST_ROWS = 10_000
 
 
-def make(
-    rows: int, columns: int, dtype: str = "float32", seed: int = 0
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+def make(rows: int, columns: int, dtype: str = "float32", seed: int = 0) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Return X, y, X_test, y_test; rows of the second pair come after those of the first.
 
     A random two-layer teacher gives each row its log-odds, labels are drawn from them, and the

@@ -102,9 +102,7 @@ with open("/proc/self/status") as file:
 def run_new_process(code: str, *arguments: str) -> tuple[float, float]:
     """Return the seconds and the peak MB of a new Python that runs `code`."""
     start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code + PEAK, *arguments], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code + PEAK, *arguments], capture_output=True, text=True, check=True)
     return time.perf_counter() - start, int(done.stdout.split()[-1]) / 1024
 
 

@@ -130,9 +130,7 @@ def table(task: Task, answers: Mapping[str, Sequence[Mapping]]) -> list[str]:
     full = [row for row in rows if any(row[2:])]
     sizes = [max(len(row[i]) for row in full) for i in range(width)]
     sizes[0] = max(len(row[0]) for row in rows)
-    lines = [
-        "| " + " | ".join(c.ljust(s) for c, s in zip(r, sizes, strict=True)) + " |" for r in rows
-    ]
+    lines = ["| " + " | ".join(c.ljust(s) for c, s in zip(r, sizes, strict=True)) + " |" for r in rows]
     return [lines[0], "|" + "|".join("-" * (size + 2) for size in sizes) + "|", *lines[1:]]
 
 

@@ -181,6 +181,4 @@ def quick(task: Task) -> Task:
         batch=min(task.shape.batch, 64),
         epochs=2,
     )
-    return replace(
-        task, shape=shape, fits=min(task.fits, 60), predict_rows=min(task.predict_rows, 1_000)
-    )
+    return replace(task, shape=shape, fits=min(task.fits, 60), predict_rows=min(task.predict_rows, 1_000))

@@ -2,7 +2,6 @@
 
 Who does what:
 
-- `quiet_random` lends the process' random generators to code that draws from them and puts them back.
 - `fresh_copy` copies a model with newly drawn weights and never changes the original.
 - `architecture_key` names what a model computes, whatever its layers are called.
 - `check_width` refuses a model that cannot take the matrix X.
@@ -12,37 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-import threading
 import warnings
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-_LOCK = threading.RLock()
-
 _TRUSTED_MODULES = ("keras", "tensorflow", "numpy", "math", "jax", "torch", "builtins")
-
-
-@contextmanager
-def quiet_random(seed: int) -> Iterator[None]:
-    """Seed Python's and NumPy's global generators for a block of code, then give them back untouched.
-
-    Keras' initialisers and dropout layers without a seed take theirs from Python's `random`, so inside the block they
-    depend on `seed` alone.
-    """
-    with _LOCK:
-        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's own code may draw from it
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 def is_keras(thing: Any) -> bool:
@@ -135,9 +111,10 @@ def own_parts(layer: Any) -> dict[str, Any]:
     found = {}
     for name, value in vars(layer).items():
         kind = name.rsplit("_", 1)[-1]
-        if kind in ("activation", "regularizer", "initializer", "constraint") and name[0] != "_":
-            if not (value is None or isinstance(value, str | bool) or is_keras(value)):
-                found[name] = value
+        if kind not in ("activation", "regularizer", "initializer", "constraint") or name[0] == "_":
+            continue
+        if not (value is None or isinstance(value, str | bool) or is_keras(value)):
+            found[name] = value
     return found
 
 
@@ -224,7 +201,10 @@ def _without_names(config: Any, order: dict[str, int] | None = None) -> Any:
             names = [entry.get("name") for entry in config["layers"] if isinstance(entry, dict)]
             order = {name: position for position, name in enumerate(names) if name}
         result = {}
+        dropout = config.get("class_name") == "Dropout"
         for key, value in config.items():
+            if dropout and key == "config":
+                value = {k: v for k, v in value.items() if k != "rate"}  # an input of the compiled program
             if key in ("name", "seed", "build_config", "shared_object_id") or key.endswith("initializer"):
                 continue
             if key in ("keras_history", "input_layers", "output_layers"):

@@ -12,7 +12,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._architecture import is_graph, is_keras, is_symbolic, quiet_random
+from sklearn_binnet._models._architecture import is_graph, is_keras, is_symbolic
+from sklearn_binnet._training._isolation import isolated_random
 
 HeadKind = Literal["sigmoid", "linear", "softmax"]
 
@@ -174,7 +175,7 @@ def _kind_by_range(model: Any, n_features: int, units: int, operation: Any) -> s
     kept = model.get_weights()
     outputs = []
     try:
-        with quiet_random(0):
+        with isolated_random(0):
             for scale in (0.3, 1.0, 3.0):
                 values = [scale * rng.normal(size=w.shape) for w in kept]
                 model.set_weights(

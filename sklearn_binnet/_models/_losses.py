@@ -17,8 +17,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._architecture import function_identity, is_keras, quiet_random
+from sklearn_binnet._models._architecture import function_identity, is_keras
 from sklearn_binnet._models._heads import Head
+from sklearn_binnet._training._isolation import isolated_random
 
 Form = Literal["column", "one_hot", "index"]
 
@@ -291,7 +292,7 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
     for form, joint in itertools.product(forms, (False, True) if labels > 1 else (False,)):
         answers = AnswerLoss(loss, head, form, joint)
         try:
-            with quiet_random(0):
+            with isolated_random(0):
                 values = _evaluate(answers, y, outputs)
                 first_half = _evaluate(answers, y[: rows // 2], outputs[: rows // 2])
                 # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.

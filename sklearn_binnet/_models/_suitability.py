@@ -27,7 +27,6 @@ _RAW_INPUT_LAYERS = _names(
     "Embedding IntegerLookup StringLookup Hashing CategoryEncoding Discretization Normalization HashedCrossing"
     " TextVectorization FeatureSpace"
 )
-_ELEMENT_WISE_OPTIMIZERS = _names("SGD RMSprop Adam AdamW Adadelta Adagrad Adamax Nadam Ftrl Lion")
 
 
 def needs_raw_input(model: Any) -> bool:
@@ -78,17 +77,4 @@ def _reason_of_operation(operation: Any) -> str | None:
     for attribute, value in vars(operation).items():
         if attribute.endswith("_constraint") and value is not None:
             return f"layer {operation.name} has a weight constraint ({attribute})"
-    return None
-
-
-def reason_of_optimizer(optimizer: Any) -> str | None:
-    """Say why the fast program cannot run `optimizer` on several networks at once, or return None."""
-    if optimizer is None:
-        return None
-    name = type(optimizer).__name__
-    if not is_keras(type(optimizer)) or name not in _ELEMENT_WISE_OPTIMIZERS:
-        return f"the optimizer {name} is not known to work weight by weight"
-    for setting in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor"):
-        if getattr(optimizer, setting, None):
-            return f"the optimizer uses {setting}"
     return None

@@ -19,12 +19,13 @@ from sklearn_binnet._models._architecture import (
     foreign_part,
     fresh_copy,
     is_keras,
-    quiet_random,
 )
 from sklearn_binnet._models._heads import Head, recognise_head
 from sklearn_binnet._models._losses import AnswerLoss, is_own, resolve_loss
 from sklearn_binnet._models._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
-from sklearn_binnet._models._suitability import needs_raw_input, reason_for_keras, reason_of_optimizer
+from sklearn_binnet._models._suitability import needs_raw_input, reason_for_keras
+from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._training._layers import dropout_layers
 
 _tokens = itertools.count()
 
@@ -96,7 +97,6 @@ class UserNetwork:
         self.keras_reason = (
             ("the model is compiled with run_eagerly=True" if self.eager else None)
             or reason_for_keras(blank)
-            or reason_of_optimizer(compilation.optimizer)
             or (None if loss.row_wise else "its loss mixes rows")
         )
 
@@ -126,9 +126,14 @@ class UserNetwork:
         self.forward_key: Hashable = ("user", architecture or own, self.eager)
         self.key: Hashable = ("user", architecture or own, head, loss or own, self.loss.form)
 
+    @property
+    def dropout_rates(self) -> list[float]:
+        """The rates of the dropout layers that the compiled program swaps, in its order."""
+        return [layer.rate for layer in dropout_layers(self._blank)]
+
     def build(self) -> Any:
         """Return a new `keras.Model` from (n, n_features) to outputs, uncompiled, with arbitrary weights."""
-        with quiet_random(0):
+        with isolated_random(0):
             try:
                 return fresh_copy(self._blank, self.n_features)
             except ValueError:
@@ -154,7 +159,7 @@ class UserNetwork:
         ValueError
             The user's function returned another architecture than the first time.
         """
-        with quiet_random(seed):
+        with isolated_random(seed):
             model = self._source.make() if self._source else fresh_copy(self._blank, self.n_features)
         weights = [np.array(weight) for weight in model.get_weights()]
         found, expected = _shapes(weights), _shapes(self._blank.get_weights())
@@ -245,7 +250,7 @@ class UserNetwork:
 
         n_features, n_labels = state["n_features"], state["n_labels"]
         if state["own"] is None:
-            with quiet_random(0):
+            with isolated_random(0):
                 blank = keras.models.model_from_json(state["config"])
                 ensure_built(blank, n_features)
             head = Head(state["head"], n_labels)
@@ -255,7 +260,8 @@ class UserNetwork:
             return cls(blank, head, loss, compilation, None, n_features)
         if model is None:
             raise ValueError(
-                f"the network holds {state['own']}, which plain data cannot bring back; pass the model it was made from."
+                f"the network holds {state['own']}, which plain data cannot bring back; pass the model it was "
+                "made from."
             )
         network = resolve_user_model(model, n_features=n_features, n_labels=n_labels)
         found = [list(shape) for shape in _shapes(network._blank.get_weights())]
@@ -316,7 +322,7 @@ def resolve_user_model(
             f"model={model!r} is a {type(model).__name__}; expected None, a function that returns a Keras "
             "model, a Keras model, or a scikeras.wrappers.KerasClassifier."
         )
-    with quiet_random(seed):
+    with isolated_random(seed):
         made = source.make()
         compilation = source.compilation()
         try:

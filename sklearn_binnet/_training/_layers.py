@@ -86,19 +86,25 @@ def _classes() -> tuple[type, type]:
     return HashDropout, MaskedBatchNormalization
 
 
+def dropout_layers(model: Any) -> list[Any]:
+    """Return the dropout layers that `trainable_copy` swaps, in the order of their rates."""
+    import keras
+
+    return [layer for layer in model.layers if type(layer) is keras.layers.Dropout]
+
+
 def trainable_copy(model: Any) -> tuple[Any, list[float]]:
     """Return a copy of a Keras model with this module's layers in it, and the rates of its dropout layers."""
     import keras
 
     dropout_class, normalization_class = _classes()
-    rates: list[float] = []
+    dropouts = dropout_layers(model)
 
     def swap(layer):
-        if type(layer) is keras.layers.Dropout:
-            rates.append(layer.rate)
-            return dropout_class(len(rates) - 1, name=layer.name)
+        if layer in dropouts:
+            return dropout_class(dropouts.index(layer), name=layer.name)
         if type(layer) is keras.layers.BatchNormalization:
             return normalization_class.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    return keras.models.clone_model(model, clone_function=swap), rates
+    return keras.models.clone_model(model, clone_function=swap), [layer.rate for layer in dropouts]

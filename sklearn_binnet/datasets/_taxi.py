@@ -122,9 +122,7 @@ def load_taxi(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     return as_dataset(
         "taxi",
         {
-            name: codes(column, CATEGORIES[name])
-            if name in CATEGORIES
-            else column.astype(NUMBERS[name])
+            name: codes(column, CATEGORIES[name]) if name in CATEGORIES else column.astype(NUMBERS[name])
             for name, column in columns.items()
         },
         target,
