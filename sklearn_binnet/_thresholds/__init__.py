@@ -1,1 +1,31 @@
-"""Placeholder."""
+"""Thresholds for any scores, in NumPy and SciPy alone: curve, metrics, constraints, selection."""
+
+from ._constraints import Constraint, parse_constraint
+from ._curve import Counts, ThresholdCurve, decide
+from ._feasibility import Feasibility, find_feasible, report, shortfall_message
+from ._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
+from ._problem import Problem
+from ._scale import ScoreScale
+from ._selection import Selection, select
+
+__all__ = [
+    "ALIASES",
+    "METRICS",
+    "Constraint",
+    "Counts",
+    "Feasibility",
+    "Metric",
+    "Problem",
+    "ScoreScale",
+    "Selection",
+    "ThresholdCurve",
+    "averaged",
+    "decide",
+    "find_feasible",
+    "make_cost",
+    "make_fbeta",
+    "parse_constraint",
+    "report",
+    "select",
+    "shortfall_message",
+]
