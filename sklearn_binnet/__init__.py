@@ -1,4 +1,6 @@
 """Neural networks for yes/no decisions in scikit-learn."""
 
+from ._tuner import ThresholdTunerCV
+
 __version__ = "0.1.0"
-__all__: list[str] = []
+__all__ = ["ThresholdTunerCV"]

@@ -4,9 +4,9 @@ from ._constraints import Constraint, parse_constraint
 from ._curve import Counts, ThresholdCurve, decide
 from ._feasibility import Feasibility, find_feasible, report, shortfall_message
 from ._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
-from ._problem import Problem
+from ._problem import Problem, first_peak
 from ._scale import ScoreScale
-from ._selection import Selection, select
+from ._selection import Selection, argmax_threshold, score_at, select
 
 __all__ = [
     "ALIASES",
@@ -19,13 +19,16 @@ __all__ = [
     "ScoreScale",
     "Selection",
     "ThresholdCurve",
+    "argmax_threshold",
     "averaged",
     "decide",
     "find_feasible",
+    "first_peak",
     "make_cost",
     "make_fbeta",
     "parse_constraint",
     "report",
+    "score_at",
     "select",
     "shortfall_message",
 ]
