@@ -51,8 +51,8 @@ def check_row_costs(costs, n_samples):
     if len(values.shape) not in (2, 3) or values.shape[0] != n_samples:
         raise ValueError(
             f"`costs` in fit must have one entry a row ({n_samples}), with shape (n, 2) for fp, "
-            f"fn; (n, 4) for tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for "
-            "all rows is the constructor's parameter `costs`."
+            f"fn; (n, 4) for tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix "
+            "for all rows is the constructor's parameter `costs`."
         )
     if values.shape[1:] == (2,):
         zeros = np.zeros(n_samples)

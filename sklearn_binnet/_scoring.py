@@ -183,7 +183,7 @@ class _Replay:
 
 
 def _counts_function(score_func, kwargs):
-    """Find the formula on the counts of a scikit-learn metric; None if its arguments ask for more."""
+    """Find the formula on the counts of a scikit-learn metric, None if there is none."""
     build = _BUILDERS.get(score_func)
     try:
         return None if build is None else build(**kwargs)

@@ -301,6 +301,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         make_settings(self.scoring, self.constraint, self.costs, row_costs=row_costs)
 
     def _check_target(self, y):
+        if y is None:
+            raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
         if num_samples(y) == 0:
             raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
         assert_all_finite(y, input_name="y")
