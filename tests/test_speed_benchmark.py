@@ -29,11 +29,7 @@ from benchmarks.speed.tasks import (
 
 
 def medians(**peers):
-    return {
-        "task": {
-            peer: {m: {"median": v} for m, v in metrics.items()} for peer, metrics in peers.items()
-        }
-    }
+    return {"task": {peer: {m: {"median": v} for m, v in metrics.items()} for peer, metrics in peers.items()}}
 
 
 class TestJudge:
@@ -43,9 +39,7 @@ class TestJudge:
         assert report.judge(faster("mlp", 5.1), "task", figures) == "MISSED (5 times faster)"
 
     def test_the_fastest_peer_counts_and_the_roofline_is_none(self):
-        figures = medians(
-            sklearn_binnet={"warm": 1.0}, mlp={"warm": 0.9}, torch={"warm": 2}, roofline={"warm": 9}
-        )
+        figures = medians(sklearn_binnet={"warm": 1.0}, mlp={"warm": 0.9}, torch={"warm": 2}, roofline={"warm": 9})
         assert report.judge(faster("every peer", 1), "task", figures).startswith("MISSED (0.9")
 
     def test_multiple_of_another(self):
@@ -63,9 +57,7 @@ class TestJudge:
         figures = medians(sklearn_binnet={"growth_mb": 120.0})
         assert report.judge(Limit("growth_mb", 100, ""), "task", figures) == "MISSED (120)"
 
-    @pytest.mark.parametrize(
-        "figures", [{}, medians(mlp={"warm": 1.0}), medians(sklearn_binnet={"warm": 1.0})]
-    )
+    @pytest.mark.parametrize("figures", [{}, medians(mlp={"warm": 1.0}), medians(sklearn_binnet={"warm": 1.0})])
     def test_missing_figures_are_told(self, figures):
         assert report.judge(faster("mlp", 2), "task", figures) == "not measured"
 
