@@ -1,8 +1,8 @@
 """Real data in, a classifier with a tuned threshold out.
 
-Trains the built-in network on radar returns from the ionosphere. Bad returns should be found: at least 80 % of them, with
-95 % confidence. Compares labels at the default threshold with labels at the tuned one on rows that neither has seen, and
-saves a picture of what the threshold does.
+Trains the built-in network on radar returns from the ionosphere. Bad returns should be found: at least 80 % of them,
+with 95 % confidence. Compares labels at the default threshold with labels at the tuned one on rows that neither has
+seen, and saves a picture of what the threshold does.
 
     python examples/quickstart.py [picture.png]
 """
