@@ -297,16 +297,26 @@ def test_no_global_state_is_touched():
             float(tf.random.uniform(())),
         ]
 
-    template = build()
-    keras.utils.set_random_seed(1)
-    expected = [draw(), draw()]
-    keras.utils.set_random_seed(1)
-    first = draw()
-    for model in (build, template, own_layer_model):
-        network = resolve(model)
-        network.build()
-        forward(network, network.initial_weights(0), rows(3))
-    assert [first, draw()] == expected
+    def work(template):
+        for model in (build, template, own_layer_model):
+            network = resolve(model)
+            network.build()
+            forward(network, network.initial_weights(0), rows(3))
+
+    def draws(between, found):
+        keras.utils.set_random_seed(1)
+        found.append(draw())
+        between()
+        found.append(draw())
+
+    template, found = build(), []
+    for between in (lambda: None, lambda: work(template)):
+        # Keras' own generator belongs to a thread, and a new thread has a new one
+        thread = threading.Thread(target=draws, args=(between, found))
+        thread.start()
+        thread.join()
+    assert found[:2] == found[2:]
+    assert len(found) == 4
 
 
 # --- identity --------------------------------------------------------------------------------------------------------

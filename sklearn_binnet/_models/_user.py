@@ -255,7 +255,7 @@ class UserNetwork:
             return cls(blank, head, loss, compilation, None, n_features)
         if model is None:
             raise ValueError(
-                f"the network holds {state['own']}, which plain data cannot bring back; pass the model it was made from."
+                f"the network holds {state['own']}, which plain data cannot bring back; pass the model that made it."
             )
         network = resolve_user_model(model, n_features=n_features, n_labels=n_labels)
         found = [list(shape) for shape in _shapes(network._blank.get_weights())]
