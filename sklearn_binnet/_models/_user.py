@@ -70,6 +70,8 @@ class UserNetwork:
         The model asked for `run_eagerly`, so it is never traced.
     needs_raw_input : bool
         A layer (Embedding, a lookup, an adapted Normalization) reads raw columns: do not standardise them.
+    dropout_rates : None
+        Each dropout layer has its own rate, and it is part of `key`.
     training_parameters : dict
         What a SciKeras wrapper was told: any of `epochs`, `batch_size`, `class_weight`, `callbacks`,
         `validation_fraction`, `random_state`.
@@ -89,6 +91,7 @@ class UserNetwork:
         self.eager = bool(compilation.run_eagerly)
         self.needs_raw_input = needs_raw_input(blank)
         self.metrics = list(compilation.metrics)
+        self.dropout_rates = None
         self.training_parameters = source.training_parameters() if source else {}
         self._blank, self._source = blank, source
         self._set_optimizer(compilation.optimizer)
