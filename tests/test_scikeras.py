@@ -144,9 +144,7 @@ def test_own_encoders_are_refused(name):
 
 def test_contradicting_losses_are_refused():
     wrapper = KerasClassifier(build_compiled, loss="categorical_crossentropy")
-    with pytest.raises(
-        ValueError, match=r"loss='categorical_crossentropy', but its function compiles the loss 'binary"
-    ):
+    with pytest.raises(ValueError, match=r"loss='categorical_crossentropy', but its function compiles"):
         resolve(wrapper)
 
 

@@ -110,8 +110,7 @@ def own_parts(layer: Any) -> dict[str, Any]:
     """Return the functions and objects of the user's own that a layer was made with, by the argument's name."""
     found = {}
     for name, value in vars(layer).items():
-        kind = name.rsplit("_", 1)[-1]
-        if kind not in ("activation", "regularizer", "initializer", "constraint") or name[0] == "_":
+        if name[0] == "_" or name.rsplit("_", 1)[-1] not in ("activation", "regularizer", "initializer", "constraint"):
             continue
         if not (value is None or isinstance(value, str | bool) or is_keras(value)):
             found[name] = value

@@ -152,7 +152,7 @@ class WrapperSource:
         defaults = {}
         for kind in reversed(type(self.wrapper).__mro__):
             if "__init__" in vars(kind):
-                parameters = inspect.signature(kind.__init__).parameters.values()
+                parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
                 defaults.update({p.name: p.default for p in parameters if p.default is not p.empty})
         given = {}
         for name, value in self.wrapper.get_params(deep=False).items():

@@ -71,6 +71,8 @@ class UserNetwork:
         The model asked for `run_eagerly`, so it is never traced.
     needs_raw_input : bool
         A layer (Embedding, a lookup, an adapted Normalization) reads raw columns: do not standardise them.
+    dropout_rates : list of float
+        Of the dropout layers that the compiled program swaps, in its order; no part of `key`.
     training_parameters : dict
         What a SciKeras wrapper was told: any of `epochs`, `batch_size`, `class_weight`, `callbacks`,
         `validation_fraction`, `random_state`.
@@ -90,6 +92,7 @@ class UserNetwork:
         self.eager = bool(compilation.run_eagerly)
         self.needs_raw_input = needs_raw_input(blank)
         self.metrics = list(compilation.metrics)
+        self.dropout_rates = [layer.rate for layer in dropout_layers(blank)]
         self.training_parameters = source.training_parameters() if source else {}
         self._blank, self._source = blank, source
         self._set_optimizer(compilation.optimizer)
@@ -125,11 +128,6 @@ class UserNetwork:
         own: Hashable = ("own", token)
         self.forward_key: Hashable = ("user", architecture or own, self.eager)
         self.key: Hashable = ("user", architecture or own, head, loss or own, self.loss.form)
-
-    @property
-    def dropout_rates(self) -> list[float]:
-        """The rates of the dropout layers that the compiled program swaps, in its order."""
-        return [layer.rate for layer in dropout_layers(self._blank)]
 
     def build(self) -> Any:
         """Return a new `keras.Model` from (n, n_features) to outputs, uncompiled, with arbitrary weights."""
@@ -260,8 +258,7 @@ class UserNetwork:
             return cls(blank, head, loss, compilation, None, n_features)
         if model is None:
             raise ValueError(
-                f"the network holds {state['own']}, which plain data cannot bring back; pass the model it was "
-                "made from."
+                f"the network holds {state['own']}, which plain data cannot bring back; pass the model that made it."
             )
         network = resolve_user_model(model, n_features=n_features, n_labels=n_labels)
         found = [list(shape) for shape in _shapes(network._blank.get_weights())]
