@@ -192,7 +192,7 @@ class _Session:
             if changed:
                 self._state = self._program.replace_weights(self._state, weights)
         if self._settings.on_epoch is not None:
-            stop |= self._settings.on_epoch(EpochReport(epoch, logs, self._weights))
+            stop |= bool(self._settings.on_epoch(EpochReport(epoch, logs, self._weights)))
         return tf.constant(stop)
 
     def _results(self, rows: NDArray, watch: dict[str, Any]) -> list[Trained]:

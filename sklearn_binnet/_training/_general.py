@@ -6,6 +6,7 @@ same; only the time differs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,8 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     optimizer.build(model.trainable_variables)
     _go_on(optimizer, member.optimizer_state)
     watcher = _watcher(network, data, member, settings, metrics, model, steps)
-    batches = _batches(data.X, targets, sample_weight, RowOrder(member.train, member.seed), batch, steps)
-    model.fit(batches, epochs=settings.epochs, verbose=0, shuffle=False, callbacks=[watcher])
+    batches = _batches(data.X, targets, sample_weight, RowOrder(member.train, member.seed), batch)
+    model.fit(batches, epochs=settings.epochs, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[watcher])
     return watcher.trained(_state_of(optimizer))
 
 
@@ -71,27 +72,18 @@ def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any,
     return weighted, lambda target: target[:, :L], np.concatenate([y, weights], axis=1), None
 
 
-def _batches(X: NDArray, targets: NDArray, weights: NDArray | None, order: RowOrder, batch: int, steps: int) -> Any:
-    import keras
+def _batches(
+    X: NDArray, targets: NDArray, weights: NDArray | None, order: RowOrder, batch: int
+) -> Iterator[tuple[NDArray, ...]]:
+    """Yield batches without end; a new row order each epoch.
 
-    class Batches(keras.utils.PyDataset):
-        """One member's batches; a new row order each epoch."""
-
-        def __init__(self):
-            super().__init__()
-            self._rows = order.rows()
-
-        def __len__(self):
-            return steps
-
-        def __getitem__(self, i):
-            rows = self._rows[i * batch : (i + 1) * batch]
-            return (X[rows], targets[rows]) if weights is None else (X[rows], targets[rows], weights[rows])
-
-        def on_epoch_end(self):
-            self._rows = order.rows()
-
-    return Batches()
+    Not a `PyDataset`: Keras reads its first batches once more than it trains on them.
+    """
+    arrays = (X, targets) if weights is None else (X, targets, weights)
+    while True:
+        rows = order.rows()
+        for start in range(0, len(rows), batch):
+            yield tuple(a[rows[start : start + batch]] for a in arrays)
 
 
 class _Validation:
