@@ -351,7 +351,7 @@ def wired(straight):
 DIFFERENT = {
     "activation": (lambda: chain(layers.Dense(3, "relu")), lambda: chain(layers.Dense(3, "tanh"))),
     "units": (lambda: chain(layers.Dense(3)), lambda: chain(layers.Dense(4))),
-    "dropout": (lambda: chain(layers.Dropout(0.1)), lambda: chain(layers.Dropout(0.2))),
+    "dropout": (lambda: chain(layers.Dropout(0.1)), lambda: chain()),
     "regularizer": (
         lambda: chain(layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.1))),
         lambda: chain(layers.Dense(3, kernel_regularizer=keras.regularizers.L2(0.2))),
@@ -367,6 +367,12 @@ def test_key_tells_architectures_apart(name):
     one, other = DIFFERENT[name]
     assert resolve(one).key == resolve(one).key
     assert resolve(one).key != resolve(other).key
+
+
+def test_dropout_rates_are_no_part_of_the_key():
+    light, heavy = resolve(lambda: chain(layers.Dropout(0.1))), resolve(lambda: chain(layers.Dropout(0.2)))
+    assert light.key == heavy.key
+    assert (light.dropout_rates, heavy.dropout_rates) == ([0.1], [0.2])
 
 
 def test_key_tells_losses_and_heads_apart():

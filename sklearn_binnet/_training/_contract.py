@@ -85,7 +85,7 @@ class Member:
     dropout_rates: Sequence[float] | None = None
     """One a dropout layer; None takes the model's own."""
     optimizer_state: list[NDArray] | None = None
-    """State to go on from, as an earlier `Trained` holds it; None starts afresh."""
+    """State to go on from, as an earlier `Trained` holds it; None, or another optimizer's or path's, starts afresh."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,9 @@ def _classes() -> tuple[type, type]:
             batch = _batch.get()
             if not training or batch is None:
                 return super().call(inputs, training=training, mask=mask)
-            return super().call(inputs, training=True, mask=batch.mask)
+            rank = len(inputs.shape)
+            per_row = tf.reshape(batch.mask, [-1] + [1] * (rank - 2))
+            return super().call(inputs, training=True, mask=tf.broadcast_to(per_row, tf.shape(inputs)[:-1]))
 
     return HashDropout, MaskedBatchNormalization
 

@@ -65,6 +65,45 @@ def keras_optimizer(settings: Settings, member: Member) -> Any:
 
     options = {**settings.optimizer["config"], "learning_rate": member.learning_rate}
     options["weight_decay"] = member.weight_decay or None
+    optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})
     if not isinstance(settings.schedule, str):
-        options["learning_rate"] = keras.optimizers.schedules.serialize(settings.schedule)
-    return keras.optimizers.deserialize({**settings.optimizer, "config": options})
+        optimizer.learning_rate = settings.schedule
+    return optimizer
+
+
+def member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
+    """Return gradient clipping, the optimizer built on the stacked parameters, and the holder of its rates."""
+    import keras
+    import tensorflow as tf
+
+    class MemberRates(keras.optimizers.schedules.LearningRateSchedule):
+        """Hands the optimizer the rates of the step being traced, one a member."""
+
+        now: Any = 0.0
+
+        def __call__(self, step):
+            return self.now
+
+        def get_config(self):
+            return {}
+
+    options = dict(config["config"])
+    by_value, by_norm, by_global_norm = (options.pop(k, None) for k in ("clipvalue", "clipnorm", "global_clipnorm"))
+    for key in ("learning_rate", "weight_decay", "name"):
+        options.pop(key, None)
+    if config["class_name"] == "AdamW":  # its decay is an input of the program, and all that sets it apart
+        config = {**config, "class_name": "Adam"}
+    rates = MemberRates()
+    optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
+    optimizer.build([flat])
+
+    def clip(gradients):
+        if by_norm:
+            return [tf.clip_by_norm(g, by_norm) for g in gradients]
+        if by_global_norm:
+            return tf.clip_by_global_norm(gradients, by_global_norm)[0]
+        if by_value:
+            return [tf.clip_by_value(g, -by_value, by_value) for g in gradients]
+        return gradients
+
+    return clip, optimizer, rates
