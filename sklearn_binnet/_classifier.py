@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
@@ -11,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from sklearn_binnet import _recipe
+from sklearn_binnet._answers import NetworkAnswers
 from sklearn_binnet._compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -26,14 +27,14 @@ from sklearn_binnet._compat import (
     with_callbacks,
 )
 from sklearn_binnet._models._activations import ACTIVATIONS
-from sklearn_binnet._target import Target, answer_weights, binary_labels
+from sklearn_binnet._target import ClassWeights, Target, answer_weights, class_weights
 from sklearn_binnet._training._contract import EpochReport, Trained
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._plan import SCHEDULES
 from sklearn_binnet._training._progress import progress_bar
 
 
-class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     """Neural network for yes/no questions, with a threshold that can be tuned without a refit.
 
     Trains a Keras network on the columns as they are and answers with labels. One class answers one question (`y` of
@@ -124,7 +125,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Out-of-fold P(yes) of the training rows in their order, NaN for rows of weight 0. Only if `n_estimators` > 1
         and `fit` made the folds itself.
     model_ : keras.Model
-        From raw columns to the final probability; built when asked for.
+        From raw columns to the final probability; built when asked for. `model_(X)` takes float64, its `predict` rounds
+        columns to float32 first.
     models_ : list of keras.Model
         The single networks, likewise.
 
@@ -274,37 +276,35 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. If training diverges (the loss
             becomes NaN); an earlier fit then stays as it was.
         """
-        start = self._start() if self.warm_start else None
-        n_before = getattr(self, "n_features_in_", None)
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True)
-        target = Target.learn(y, self.pos_label)
-        self._check_threshold(target.n_labels)
-        params = self._params(X, target)
-        used, rows = self._rows(X, target.encode(y), sample_weight, target, params["class_weight"])
-        for label, yes in enumerate(rows.answers.mean(axis=0)):
-            if not target.multilabel and yes in (0, 1):
+        with self._all_or_nothing():
+            start = self._start() if self.warm_start else None
+            n_before = getattr(self, "n_features_in_", None)
+            columns, labels = self._checked(X, y)
+            target = Target.learn(labels, self.pos_label)
+            if start is not None:
+                self._check_same_question(target, n_before)
+            self._check_threshold(target.n_labels)
+            weight, used = self._row_weights(columns, sample_weight)
+            answers = target.encode(labels)[used]
+            if not target.multilabel and answers.min() == answers.max():
                 raise ValueError(
-                    f"y must hold two classes, but rows with sample_weight above 0 have one class only (share of yes: "
-                    f"{yes:g} in question {label}). Give weight to rows of both classes."
+                    "sample_weight must be above 0 for rows of both classes; rows of one class only are left, so there "
+                    "is nothing to tell apart."
                 )
-        held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, params["class_weight"])
-        if start is not None and (n_before != self.n_features_in_ or start.n_labels != target.n_labels):
-            raise ValueError(
-                "warm_start=True goes on from the last fit, but X or y now have another number of columns. Use "
-                "warm_start=False, or clone the estimator."
-            )
-        plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
-        trained = self._train(plan, X, y)
-        self._keep(plan, trained, target)
-        self.history_ = _recipe.mean_history(trained)
-        self.n_iter_ = max(t.n_epochs for t in trained)
-        self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
-        self.__dict__.pop("oof_proba_", None)
-        if len(trained) > 1 and held_out is None:
-            logits = _recipe.out_of_fold_logits(self._fitted, rows, plan)
-            out_of_fold = np.full((len(X), target.n_labels), np.nan)
-            out_of_fold[used] = expit(logits)
-            self.oof_proba_ = out_of_fold if target.multilabel else out_of_fold[:, 0]
+            params = self._params(columns, target)
+            pairs = class_weights(answers, weight[used], params["class_weight"], target)
+            rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
+            held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
+            plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
+            trained = self._train(plan, columns, labels)
+            self._keep(plan, trained, target, start)
+            self.history_ = _recipe.mean_history(trained)
+            self.n_iter_ = max(t.n_epochs for t in trained)
+            self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
+            if len(trained) > 1 and held_out is None:
+                out_of_fold = np.full((len(columns), target.n_labels), np.nan)
+                out_of_fold[used] = expit(_recipe.out_of_fold_logits(self._fitted, rows, plan))
+                self.oof_proba_ = out_of_fold if target.multilabel else out_of_fold[:, 0]
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -329,47 +329,86 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self : BinaryNetClassifier
             The fitted classifier.
         """
-        start = self._start()
-        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, reset=start is None)
-        if start is None:
-            if classes is None and np.ndim(y) == 1:
-                raise ValueError(
-                    "classes must be given at the first call of partial_fit: the two labels, as in [0, 1]."
-                )
-            target = Target.learn(y if classes is None else classes, self.pos_label)
-        else:
-            target = self._target
-            if classes is not None and not np.array_equal(np.unique(classes), target.classes):
+        with self._all_or_nothing():
+            start = self._start()
+            columns, labels = self._checked(X, y, reset=start is None)
+            target = self._target if start is not None else self._first_target(labels, classes)
+            if start is not None and classes is not None and not np.array_equal(np.unique(classes), target.classes):
                 raise ValueError(
                     f"classes must be {target.classes.tolist()}, as at the first call of partial_fit, got "
                     f"{np.unique(classes).tolist()}."
                 )
-        self._check_threshold(target.n_labels)
-        params = self._params(X, target) | {"epochs": 1, "early_stopping": False}
-        _, rows = self._rows(X, target.encode(y), sample_weight, target, params["class_weight"])
-        plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
-        trained = self._train(plan, X, y)
-        past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
-        self._keep(plan, trained, target)
-        self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
-        self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
-        self.__dict__.pop("oof_proba_", None)
+            self._check_threshold(target.n_labels)
+            weight, used = self._row_weights(columns, sample_weight)
+            answers = target.encode(labels)[used]
+            params = self._params(columns, target)
+            pairs = class_weights(answers, weight[used], params["class_weight"], target)
+            rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
+            params |= {"epochs": 1, "early_stopping": False}
+            plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
+            trained = self._train(plan, columns, labels)
+            past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
+            self._keep(plan, trained, target, start)
+            self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
+            self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
         return self
 
-    def _rows(
-        self, X: NDArray, answers: NDArray[np.float32], sample_weight: Any, target: Target, class_weight: Any
-    ) -> tuple[NDArray[np.bool_], _recipe.Rows]:
-        """Return which rows have weight, and those rows."""
+    # ------------------------------------------------------------------ what comes in
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Put everything back as it was if the fit fails: an earlier fit goes on working."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            kept = {name: value for name, value in self.__dict__.items() if "_callback" in name}
+            self.__dict__.clear()
+            self.__dict__.update(before | kept)
+            raise
+
+    def _checked(self, X: Any, y: Any, reset: bool = True) -> tuple[NDArray, Any]:
+        """Return finite columns (n, d), float32 or float64, and labels, dense or sparse."""
+        return validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, reset=reset)
+
+    def _check_same_question(self, target: Target, n_before: int | None) -> None:
+        """Refuse to go on with a network that answers something else."""
+        past = self._target
+        if n_before != self.n_features_in_ or past.n_labels != target.n_labels:
+            raise ValueError(
+                "warm_start=True goes on from the last fit, but X or y now have another number of columns. Use "
+                "warm_start=False, or clone the estimator."
+            )
+        if past.positive != target.positive or not np.array_equal(past.classes, target.classes):
+            raise ValueError(
+                f"warm_start=True goes on from the last fit, but the labels were {past.classes.tolist()} with positive "
+                f"class {past.classes[past.positive]!r} and are now {target.classes.tolist()} with "
+                f"{target.classes[target.positive]!r}. Use warm_start=False, or clone the estimator."
+            )
+
+    def _first_target(self, y: Any, classes: Any) -> Target:
+        """Return what is asked from the first call of partial_fit on."""
+        questions = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        if questions and (classes is None or np.size(classes) == np.shape(y)[1]):
+            return Target.learn(y, self.pos_label)
+        if classes is None:
+            raise ValueError("classes must be given at the first call of partial_fit: the two labels, as in [0, 1].")
+        return Target.learn(classes, self.pos_label)
+
+    def _row_weights(
+        self, X: NDArray, sample_weight: ArrayLike | None, name: str = "sample_weight"
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
+        """Return the weight of every row, and which rows have any: the others are left out."""
+        if sample_weight is not None and not np.any(sample_weight):
+            # It begins as scikit-learn 1.9 says it; 1.6 accepts zeros.
+            raise ValueError(
+                f"Sample weights must contain at least one non-zero number: {name} is 0 for every row, so nothing is "
+                "left to learn from."
+            )
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        used = weight > 0
-        if not used.any():
-            raise ValueError("sample_weight must be above 0 for some rows, got all zeros: nothing is left to train on.")
-        if not used.all():
-            X, answers, weight = X[used], answers[used], weight[used]
-        return used, _recipe.Rows(X, answers, weight, answer_weights(answers, weight, class_weight, target))
+        return weight, slice(None) if np.all(weight > 0) else weight > 0
 
     def _validation_rows(
-        self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target, class_weight: Any
+        self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target, pairs: ClassWeights | None
     ) -> _recipe.Rows | None:
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
@@ -378,9 +417,15 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         if X_val is None or y_val is None:
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"X_val and y_val must be given together, got {given} without {missing}.")
-        X_val, y_val = validate_data(self, X_val, y_val, dtype=[np.float64, np.float32], multi_output=True, reset=False)
-        return self._rows(X_val, target.encode(y_val, name="y_val"), sample_weight_val, target, class_weight)[1]
+        try:
+            columns, labels = self._checked(X_val, y_val, reset=False)
+        except ValueError as error:
+            raise ValueError(f"X_val and y_val must be like X and y, but: {error}") from error
+        weight, used = self._row_weights(columns, sample_weight_val, "sample_weight_val")
+        answers = target.encode(labels, name="y_val")[used]
+        return _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
 
+    # ------------------------------------------------------------------ training
     def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
         """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
         defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
@@ -388,7 +433,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _start(self) -> _recipe.Start | None:
         """Return what warm_start and partial_fit go on from."""
-        return _recipe.Start(self._fitted, self._optimizer_states) if hasattr(self, "_fitted") else None
+        return getattr(self, "_resume", None)
 
     def _train(self, plan: _recipe.Plan, X: NDArray, y: NDArray) -> list[Trained]:
         """Train, with progress shown to who wants to see it."""
@@ -412,122 +457,18 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 settings = replace(settings, on_epoch=lambda report: max([hook(report) for hook in hooks]))
             return train(plan.network, plan.data, plan.members, settings)
 
-    def _keep(self, plan: _recipe.Plan, trained: list[Trained], target: Target) -> None:
+    def _keep(self, plan: _recipe.Plan, trained: list[Trained], target: Target, start: _recipe.Start | None) -> None:
         """Store what the training gave, as plain data."""
         self._fitted = plan.network.fitted([t.weights for t in trained])
-        self._optimizer_states = [t.optimizer_state for t in trained]
+        n_trainings = 1 if start is None else start.n_trainings + 1
+        states = [t.optimizer_state for t in trained]
+        self._resume = _recipe.Start(self._fitted, states, n_trainings, plan.settings.optimizer)
         self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
-        self.__dict__.pop("_keras", None)
-
-    # ------------------------------------------------------------------ deciding
-    def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return self._fitted.logits(X)
-
-    def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
-        """Return the threshold as (1,) or (n_labels,)."""
-        threshold = np.atleast_1d(np.asarray(self.threshold, dtype=float))
-        if threshold.shape not in {(1,), (n_labels,)} or not np.all((threshold >= 0) & (threshold <= 1)):
-            allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one a label,"
-            raise ValueError(f"threshold must be {allowed} in [0, 1], got {self.threshold!r}.")
-        return threshold
-
-    def predict(self, X: ArrayLike) -> NDArray:
-        """Answer yes where the probability is at least `threshold`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns of `fit`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The original labels, or an indicator matrix.
-        """
-        logits = self._logits(X)
-        return self._target.decode(expit(logits) >= self._check_threshold(self.n_labels_))
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return probabilities.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns of `fit`.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
-            Probability of each class in the order of `classes_`; for an indicator matrix, P(yes) of each label.
-        """
-        probabilities = expit(self._logits(X))
-        return self._target.columns(probabilities)
-
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return log-odds.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns of `fit`.
-
-        Returns
-        -------
-        logits : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Log-odds of `classes_[1]`; for an indicator matrix, of each label.
-        """
-        logits = self._logits(X)
-        if self._target.multilabel:
-            return logits
-        return logits[:, 0] if self._target.positive == 1 else -logits[:, 0]
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy of `predict`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows with the columns of `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            True labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
-
-        Returns
-        -------
-        score : float
-            Share of rows answered right; of an indicator matrix, rows with all answers right.
-        """
-        check_is_fitted(self)
-        return super().score(X, y if self._target.multilabel else binary_labels(y), sample_weight)
-
-    # ------------------------------------------------------------------ as Keras
-    @property
-    def model_(self) -> Any:
-        """Keras model from raw columns to the final probability."""
-        return self._keras_models()[0]
-
-    @property
-    def models_(self) -> list[Any]:
-        """Keras models of the single networks."""
-        return self._keras_models()[1]
-
-    def _keras_models(self) -> tuple[Any, list[Any]]:
-        check_is_fitted(self)
-        if "_keras" not in self.__dict__:
-            self._keras = self._fitted.keras_model(), self._fitted.keras_models()
-        return self._keras
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__().copy()
-        state.pop("_keras", None)
-        return state
+        for stale in ("_keras", "oof_proba_"):
+            self.__dict__.pop(stale, None)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
-        tags.target_tags.multi_output = True
         return tags

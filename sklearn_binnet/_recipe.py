@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._models._encoding import Encoder, fit_encoder
 from sklearn_binnet._models._estimated import encoded_user_network
 from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
-from sklearn_binnet._target import strata, validation_split
+from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._optimizer import Optimizer, describe
 
@@ -74,15 +73,30 @@ def encoder_for(encoding: str | None, rows: Rows, parts: Sequence[Fold]) -> Enco
 
 def builtin_network(params: dict[str, Any], encoder: Encoder, n_labels: int) -> BuiltinNetwork:
     """Return the built-in network that the parameters describe."""
-    sizes = tuple(int(units) for units in params["hidden_layer_sizes"])
-    dropout = params["dropout"]
-    rates = (float(dropout),) * len(sizes) if np.isscalar(dropout) else tuple(map(float, dropout))
-    if len(rates) != len(sizes):
-        raise ValueError(
-            f"dropout must be one rate, or one for each of the {len(sizes)} hidden layers, got {dropout!r}."
-        )
+    sizes = hidden_sizes(params["hidden_layer_sizes"])
+    rates = dropout_rates(params["dropout"], len(sizes))
     spec = Spec(encoder.n_encoded, sizes, params["activation"], bool(params["batch_normalization"]), n_labels)
     return BuiltinNetwork(spec, rates, encoder)
+
+
+def hidden_sizes(sizes: Any) -> tuple[int, ...]:
+    """Return the units of the hidden layers."""
+    if isinstance(sizes, str) or not all(isinstance(units, int | np.integer) and units > 0 for units in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must hold whole numbers of at least 1, one a hidden layer, as in (64, 32), or be () "
+            f"for none; got {sizes!r}."
+        )
+    return tuple(int(units) for units in sizes)
+
+
+def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
+    """Return one rate a hidden layer."""
+    rates = [dropout] * n_layers if is_number(dropout) else list(dropout)
+    if len(rates) != n_layers or not all(is_number(rate) and 0 <= rate < 1 for rate in rates):
+        raise ValueError(
+            f"dropout must be one rate in [0, 1), or one for each of the {n_layers} hidden layers, got {dropout!r}."
+        )
+    return tuple(float(rate) for rate in rates)
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,10 @@ class Start:
 
     fitted: Any
     optimizer_states: list[list[NDArray]]
+    n_trainings: int
+    """Trainings so far: each has row orders and dropout of its own."""
+    optimizer: dict
+    """What the states belong to."""
 
     @property
     def n_labels(self) -> int:
@@ -146,20 +164,38 @@ def plan(
             train=train,
             validation=validation,
             weights=weights[k],
-            seed=int(seeds[k + 1, 1]),
+            seed=int(seeds[k + 1, 1] if start is None else later_seed(seeds[k + 1, 1], start.n_trainings)),
             learning_rate=optimizer.learning_rate,
             weight_decay=optimizer.weight_decay,
             dropout_rates=network.dropout_rates,
-            optimizer_state=None if start is None else start.optimizer_states[k],
+            optimizer_state=None if start is None or start.optimizer != optimizer.config else start.optimizer_states[k],
         )
         for k, (train, validation) in enumerate(parts)
     ]
+    data = encoded(encoder, rows, held_out)
+    check_weights(data, members)
     if params["metrics"] is None:
         params = params | {"metrics": getattr(network, "metrics", None)}
     epochs = params["epochs"] or DEFAULT_EPOCHS
     batch_size = params["batch_size"] or default_batch_size(len(parts[0][0]))
     settings = settings_of(params, optimizer, epochs, batch_size)
-    return Plan(network, encoded(encoder, rows, held_out), members, settings, parts)
+    return Plan(network, data, members, settings, parts)
+
+
+def later_seed(seed: int, n_trainings: int) -> int:
+    """Return a member's seed after `n_trainings` trainings: the same seed would repeat the same row orders."""
+    return int(np.random.SeedSequence([int(seed), n_trainings]).generate_state(1)[0] >> 1)
+
+
+def check_weights(data: Data, members: Sequence[Member]) -> None:
+    """Refuse rows that weigh nothing together: their mean loss is not a number."""
+    for member in members:
+        for part, rows in (("trained on", member.train), ("validated on", member.validation)):
+            if len(rows) and not data.weights[rows].any():
+                raise ValueError(
+                    f"class_weight leaves no weight at all on the {len(rows)} rows that are {part}. Give every class "
+                    "a weight above 0."
+                )
 
 
 def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
@@ -216,9 +252,14 @@ def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
     rate, decay = params["learning_rate"], params["weight_decay"]
     if decay is not None:
         optimizer = optimizer._replace(weight_decay=float(decay))
-    if isinstance(rate, Real):
+    if is_number(rate):
         optimizer = optimizer._replace(learning_rate=float(rate), schedule=None)
     elif rate is not None:
+        if not hasattr(rate, "get_config"):
+            raise ValueError(
+                "learning_rate must be a number above 0, a keras.optimizers.schedules.LearningRateSchedule or None, "
+                f"got {rate!r}. Wrap a function of the step in a subclass of LearningRateSchedule."
+            )
         optimizer = optimizer._replace(learning_rate=1.0, schedule=rate)
     if optimizer.schedule is not None and params["learning_rate_schedule"] != "constant":
         raise ValueError(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 ONE_HOT_MESSAGE = (
@@ -19,6 +18,9 @@ ONE_HOT_MESSAGE = (
     "classes_ [0, 1] and answer 1 where the second column is 1. Pass y[:, 1] (or y.argmax(axis=1)) to say so yourself. "
     "Two labels that exclude each other are one question; several independent ones would not sum to 1 in every row."
 )
+
+ClassWeights = list[tuple[float, float]]
+"""Weight of no and weight of yes, for every question."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,14 @@ class Target:
     @classmethod
     def learn(cls, y: ArrayLike, pos_label: Any = None) -> Target:
         """Find out what is asked, from the labels y: (n,), (n, 1), or an indicator matrix (n, L)."""
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
+        kind = _kind(y, "y")
         if kind == "multilabel-indicator" and not is_one_hot(y):
             matrix = _dense(y)
+            if not np.isin(matrix, (0, 1)).all():
+                raise ValueError(
+                    "y with several columns must be an indicator matrix of 0s and 1s, one column a question, got "
+                    f"values {np.unique(matrix).tolist()}. Say where yes begins, as in y > 0."
+                )
             if pos_label not in (None, 1):
                 raise ValueError(
                     f"pos_label must be None or 1 when y is an indicator matrix, got {pos_label!r}: its columns are "
@@ -45,15 +52,14 @@ class Target:
                 )
             return cls(np.arange(matrix.shape[1]), 1, matrix.shape[1], True, matrix.dtype)
         if kind == "multilabel-indicator":
-            classes, dtype = np.array([0, 1]), np.dtype(int)
+            classes = np.array([0, 1])
+        elif kind in ("binary", "multiclass"):
+            classes = _unique(column_or_1d(y, warn=True), "y")
         else:
-            labels = column_or_1d(y, warn=True)
-            if kind not in ("binary", "multiclass"):
-                raise ValueError(
-                    f"Unknown label type: {kind}. y must hold two labels, or be an indicator matrix of 0s and 1s; for "
-                    "a number to predict, use a regressor, or say where yes begins, as in y > 3."
-                )
-            classes, dtype = unique_labels(labels), labels.dtype
+            raise ValueError(
+                f"Unknown label type: {kind}. y must hold two labels, or be an indicator matrix of 0s and 1s; for "
+                "a number to predict, use a regressor, or say where yes begins, as in y > 3."
+            )
         if len(classes) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is multiclass: "
@@ -64,14 +70,17 @@ class Target:
             raise ValueError(
                 f"y must hold two classes, got one class only: {classes.tolist()}. There is nothing to tell apart."
             )
-        if pos_label is not None and pos_label not in classes:
-            raise ValueError(f"pos_label must be one of the labels in y, {classes.tolist()}; got {pos_label!r}.")
-        positive = 1 if pos_label is None else int(np.flatnonzero(classes == pos_label)[0])
-        return cls(classes, positive, 1, False, dtype)
+        positive = 1
+        if pos_label is not None:
+            matches = [i for i, label in enumerate(classes.tolist()) if label == pos_label]
+            if not matches:
+                raise ValueError(f"pos_label must be one of the labels in y, {classes.tolist()}; got {pos_label!r}.")
+            positive = matches[0]
+        return cls(classes, positive, 1, False, classes.dtype)
 
     def encode(self, y: ArrayLike, name: str = "y") -> NDArray[np.float32]:
         """Return the answers, 0 or 1, as (n, L)."""
-        kind = type_of_target(y, input_name=name)
+        kind = _kind(y, name)
         if self.multilabel:
             matrix = _dense(y) if kind in ("multilabel-indicator", "binary") else np.zeros((0, 0))
             if matrix.ndim != 2 or matrix.shape[1] != self.n_labels or not np.isin(matrix, (0, 1)).all():
@@ -80,11 +89,18 @@ class Target:
                     f"{kind} labels of shape {np.shape(y)}."
                 )
             return matrix.astype(np.float32)
-        labels = binary_labels(y) if kind == "multilabel-indicator" else column_or_1d(y)
-        unknown = np.setdiff1d(labels, self.classes)
-        if len(unknown):
+        labels = binary_labels(y)
+        if labels.ndim == 2 and labels.shape[1] != 1:
             raise ValueError(
-                f"{name} must hold the labels {self.classes.tolist()} that fit has seen; got {unknown.tolist()} too."
+                f"{name} must hold one label a row, as in fit; got {kind} labels of shape {np.shape(y)}. A matrix of "
+                "two columns stands for one question only where every row holds exactly one 1."
+            )
+        labels = column_or_1d(labels)
+        known = set(self.classes.tolist())
+        unknown = [label for label in _unique(labels, name).tolist() if label not in known]
+        if unknown:
+            raise ValueError(
+                f"{name} must hold the labels {self.classes.tolist()} that fit has seen; got {unknown} too."
             )
         return (labels == self.classes[self.positive]).astype(np.float32)[:, None]
 
@@ -104,9 +120,34 @@ class Target:
         return out
 
 
+def _kind(y: ArrayLike, name: str) -> str:
+    """Return scikit-learn's type of the target; mixed labels are an error of ours, not of sorting."""
+    try:
+        return type_of_target(y, input_name=name, raise_unknown=True)
+    except TypeError as error:
+        raise _not_of_one_kind(name) from error
+
+
+def _unique(labels: NDArray, name: str) -> NDArray:
+    try:
+        return np.unique(labels)
+    except TypeError as error:
+        raise _not_of_one_kind(name) from error
+
+
+def _not_of_one_kind(name: str) -> ValueError:
+    return ValueError(
+        f"{name} must hold labels of one kind, all strings or all numbers, with none missing. Drop rows without a "
+        "label first."
+    )
+
+
 def is_one_hot(y: ArrayLike) -> bool:
     """Return whether an indicator matrix is one binary target in one-hot form."""
-    return np.ndim(y) == 2 and np.shape(y)[1] == 2 and bool(np.all(_dense(y).sum(axis=1) == 1))
+    if np.ndim(y) != 2 or np.shape(y)[1] != 2:
+        return False
+    matrix = _dense(y)
+    return bool(np.isin(matrix, (0, 1)).all() and np.all(matrix.sum(axis=1) == 1))
 
 
 def binary_labels(y: ArrayLike) -> NDArray:
@@ -114,86 +155,106 @@ def binary_labels(y: ArrayLike) -> NDArray:
     if type_of_target(y) == "multilabel-indicator" and is_one_hot(y):
         warnings.warn(ONE_HOT_MESSAGE, UserWarning, stacklevel=3)
         return _dense(y).argmax(axis=1)
-    return np.asarray(y)
+    return _dense(y)
 
 
 def _dense(y: Any) -> NDArray:
     return y.toarray() if sparse.issparse(y) else np.asarray(y)
 
 
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number, Python's or NumPy's."""
+    return isinstance(value, int | float | np.integer | np.floating)
+
+
 def answer_weights(
-    answers: NDArray[np.float32], sample_weight: NDArray, class_weight: Any, target: Target
+    answers: NDArray[np.float32], sample_weight: NDArray, pairs: ClassWeights | None
 ) -> NDArray[np.float32]:
     """Return the weight of every answer, (n, L): sample weights of mean 1 times class weights."""
-    rows = sample_weight / sample_weight.mean()
-    weights = np.repeat(rows[:, None], target.n_labels, axis=1)
-    if class_weight is None:
-        return weights.astype(np.float32)
-    for label, pair in enumerate(_class_weights(answers, rows, class_weight, target)):
-        weights[:, label] *= np.where(answers[:, label] == 1, pair[1], pair[0])
+    weights = np.repeat((sample_weight / sample_weight.mean())[:, None], answers.shape[1], axis=1)
+    if pairs is not None:
+        no, yes = np.transpose(pairs)
+        weights *= np.where(answers == 1, yes, no)
     return weights.astype(np.float32)
 
 
-def _class_weights(answers: NDArray, rows: NDArray, class_weight: Any, target: Target) -> list[tuple[float, float]]:
-    """Return (weight of no, weight of yes) for every question."""
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        yes = rows @ answers
-        total = rows.sum()
+def class_weights(
+    answers: NDArray[np.float32], sample_weight: NDArray, class_weight: Any, target: Target
+) -> ClassWeights | None:
+    """Return what the parameter `class_weight` means for these rows, None for no difference.
+
+    "balanced" gives both answers of a question the same total weight and leaves the sum as it is.
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):
+        yes = sample_weight @ answers.astype(np.float64)
+        total = sample_weight.sum()
         # A question with one answer only has no balance to restore.
-        return [(total / (2 * (total - p)), total / (2 * p)) if 0 < p < total else (1.0, 1.0) for p in yes]
-    if isinstance(class_weight, Mapping):
-        dicts: Sequence[Any] = [class_weight] * target.n_labels
-    else:
-        dicts = list(class_weight)
-        if len(dicts) != target.n_labels or not all(isinstance(d, Mapping) for d in dicts):
-            raise ValueError(
-                f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one a label), "
-                f"got {class_weight!r}."
-            )
-    no, yes = (0, 1) if target.multilabel else (target.classes[1 - target.positive], target.classes[target.positive])
+        return [
+            (float(total / (2 * (total - p))), float(total / (2 * p))) if 0 < p < total else (1.0, 1.0) for p in yes
+        ]
+    dicts = [class_weight] * target.n_labels if isinstance(class_weight, Mapping) else list(class_weight)
+    if len(dicts) != target.n_labels or not all(isinstance(d, Mapping) for d in dicts):
+        raise ValueError(
+            f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one a question), "
+            f"got {class_weight!r}."
+        )
+    labels = [0, 1] if target.multilabel else target.classes.tolist()
+    no, yes_label = labels[1 - target.positive], labels[target.positive]
     for weights in dicts:
-        unknown = [key for key in weights if key not in (no, yes)]
-        if unknown or any(w < 0 for w in weights.values()):
+        known = all(key in labels for key in weights)
+        numbers = all(is_number(w) and 0 <= w < np.inf for w in weights.values())
+        if not (known and numbers) or not any(weights.get(label, 1) for label in labels):
             raise ValueError(
-                f"class_weight must give weights of at least 0 to the classes {[no, yes]}, got {dict(weights)!r}."
+                f"class_weight must give finite weights of at least 0, not all 0, to the classes {labels}; got "
+                f"{dict(weights)!r}."
             )
-    return [(float(weights.get(no, 1.0)), float(weights.get(yes, 1.0))) for weights in dicts]
+    return [(float(weights.get(no, 1.0)), float(weights.get(yes_label, 1.0))) for weights in dicts]
 
 
 def strata(answers: NDArray[np.float32], at_least: int) -> NDArray[np.intp]:
-    """Return a stratum for every row: its combination of answers, rare ones put together by their number of yeses.
+    """Return a stratum for every row: its combination of answers.
 
-    Every stratum has at least `at_least` rows, unless there is one only.
+    With several questions, combinations of fewer than `at_least` rows are put together by their number of yeses, and
+    what is still rarer goes to the largest stratum.
     """
     _, stratum, counts = np.unique(answers, axis=0, return_inverse=True, return_counts=True)
     stratum = np.ravel(stratum)
+    if answers.shape[1] == 1:
+        return stratum
     rare = counts[stratum] < at_least
-    if answers.shape[1] > 1 and rare.any():
+    if rare.any():
         stratum = np.where(rare, counts.size + answers.sum(axis=1).astype(np.intp), stratum)
     _, stratum, counts = np.unique(stratum, return_inverse=True, return_counts=True)
     few = counts < at_least
-    if answers.shape[1] > 1 and few.any() and not few.all():
+    if few.any() and not few.all():
         stratum = np.where(few[stratum], np.argmax(counts), stratum)
-    return stratum
+    return np.unique(stratum, return_inverse=True)[1]
 
 
 def validation_split(
     answers: NDArray[np.float32], fraction: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return training and validation rows: stratified, and shuffled by `seed`.
+    """Return training and validation rows: stratified, and drawn by `seed`.
 
-    A class with a single row stays in training. With too few rows to hold out anything, validation is empty.
+    Every stratum of two rows or more is on both sides; a single row stays in training. Of fewer than four rows none
+    is held out.
     """
     n = len(answers)
-    n_validation = int(np.ceil(fraction * n))
-    groups = strata(answers, at_least=max(2, int(np.ceil(1 / fraction))) if answers.shape[1] > 1 else 1)
-    counts = np.bincount(groups)
-    keep = np.isin(groups, np.flatnonzero(counts == 1))
-    rows = np.flatnonzero(~keep)
-    n_validation = min(n_validation, len(rows) // 2)
-    if n_validation < 1 or n < 4:
+    if n < 4:
         return np.arange(n), np.zeros(0, np.intp)
-    kinds = len(np.unique(groups[rows]))
-    splitter: Any = ShuffleSplit if n_validation < kinds or len(rows) - n_validation < kinds else StratifiedShuffleSplit
-    train, validation = next(splitter(1, test_size=n_validation, random_state=seed).split(rows, groups[rows]))
-    return np.sort(np.concatenate([rows[train], np.flatnonzero(keep)])), np.sort(rows[validation])
+    groups = strata(answers, at_least=max(2, int(np.ceil(1 / fraction))))
+    counts = np.bincount(groups)
+    wanted = counts * fraction
+    held_out = np.clip(np.floor(wanted).astype(int), np.minimum(counts - 1, 1), counts - 1)
+    # Whole rows for the largest remainders, until the sum is right as well.
+    for stratum in np.argsort(held_out - wanted, kind="stable"):
+        if held_out.sum() >= np.ceil(fraction * n):
+            break
+        held_out[stratum] += held_out[stratum] < min(wanted[stratum], counts[stratum] - 1)
+    rows = np.random.default_rng(seed).permutation(n)
+    rows = rows[np.argsort(groups[rows], kind="stable")]  # by stratum, in random order within
+    place = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
+    out = place < held_out[groups[rows]]
+    return np.sort(rows[~out]), np.sort(rows[out])

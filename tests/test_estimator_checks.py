@@ -1,5 +1,6 @@
 """scikit-learn's own judgement of the estimator."""
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_binnet import BinaryNetClassifier
@@ -11,9 +12,11 @@ EXPECTED_FAILURES = {
     ),
 }
 
-
-@parametrize_with_checks(
+CHECKS = parametrize_with_checks(
     [BinaryNetClassifier(random_state=0)], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
 )
+
+
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)  # 1.6 has a generator there
 def test_sklearn_checks(estimator, check):
     check(estimator)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -58,19 +59,20 @@ class Spec:
         In float64: in float32 the last digits of a row's answer would depend on the rows beside it.
         """
         arrays = iter(weights)
-        layers = []
-        scale, shift = None, None
+        layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        before: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         for shapes in self.shapes():
             kernel, bias, *normalization = (np.asarray(next(arrays), np.float64) for _ in shapes)
-            if scale is not None:
+            if before is not None:
+                scale, shift = before
                 bias = bias + shift @ kernel
                 kernel = scale[:, None] * kernel
             layers.append((kernel, bias))
-            scale = None
+            before = None
             if normalization:
                 gamma, beta, mean, variance = normalization
                 scale = gamma / np.sqrt(variance + _BN_EPSILON)
-                shift = beta - mean * scale
+                before = scale, beta - mean * scale
         return layers
 
 
@@ -83,6 +85,7 @@ class BuiltinNetwork:
     """One rate a hidden layer."""
     encoder: Encoder
     keras_reason: str | None = None
+    eager: bool = False
 
     @property
     def n_labels(self) -> int:
@@ -160,8 +163,7 @@ class BuiltinNetwork:
 
     def fitted(self, members: Sequence[list[NDArray]]) -> FittedBuiltin:
         """Return the network with the members' trained weights."""
-        folded = [self.spec.fold(weights) for weights in members]
-        return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members], folded)
+        return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,13 @@ class FittedBuiltin:
     encoder: Encoder
     weights: list[list[NDArray[np.float32]]]
     """Of every member, in the order of Keras' model."""
-    folded: list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]
+
+    @cached_property
+    def _folded(self) -> list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
+        return [self.spec.fold(weights) for weights in self.weights]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if k != "_folded"}
 
     @property
     def n_labels(self) -> int:
@@ -183,7 +191,7 @@ class FittedBuiltin:
     def logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows: the mean over members, or one member's."""
         rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 256)
-        members = self.folded if member is None else [self.folded[member]]
+        members = self._folded if member is None else [self._folded[member]]
         if len(X) <= rows:
             return self._block_logits(X, members)
         blocks = [self._block_logits(X[i : i + rows], members) for i in range(0, len(X), rows)]
@@ -192,14 +200,14 @@ class FittedBuiltin:
     def _block_logits(self, X: NDArray, members: list) -> NDArray[np.float64]:
         encoded = self.encoder.transform(X).astype(np.float64)
         activation = ACTIVATIONS[self.spec.activation]
-        total = 0.0
+        total = np.zeros((len(X), self.n_labels))
         for *hidden, (kernel, bias) in members:
             x = encoded
             for hidden_kernel, hidden_bias in hidden:
                 x = x @ hidden_kernel
                 x += hidden_bias
                 x = activation(x)
-            total = total + (x @ kernel + bias)
+            total += x @ kernel + bias
         return total / len(members)
 
     def keras_models(self) -> list[Any]:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 1 << 16
+_LARGEST = 1e6  # deviations; n training rows reach sqrt(n) at most, so this binds later rows only
+_LARGEST_INPUT = 8e307  # differences of larger numbers overflow
 
 
 @dataclass(frozen=True)
@@ -39,40 +41,49 @@ class Identity:
 class Standardizer:
     """Every column to mean 0 and standard deviation 1; constant columns to 0.
 
-    Computed in float64, so that a column of size 1e9 keeps its differences.
+    Computed in float64 from differences to the first row, so that a column of size 1e9 keeps its differences. Values
+    beyond a million deviations are cut there: they would overflow float32 further on.
     """
 
     mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    factor: NDArray[np.float64]
-    """1 / standard deviation, 0 for a constant column."""
-    rows_seen: Any
+    deviation: NDArray[np.float64]
+    """Standard deviation with the rows as the population, 0 for a constant column."""
+    weight_seen: float
+    """Sum of the weights of the rows learnt from."""
 
     @classmethod
     def fit(cls, X: NDArray, sample_weight: NDArray | None = None) -> Standardizer:
         """Learn from the rows of X (n, d), weighted."""
-        return cls._learn(X, sample_weight, None)
+        X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        difference = X - X[0]
+        span = np.abs(difference).max(axis=0)
+        # Squares of spans would overflow from 1e154 on and vanish below 1e-162.
+        difference /= np.where(span > 0, span, 1.0)
+        total = weight.sum()
+        center = weight @ difference / total
+        difference -= center
+        deviation = span * np.sqrt(weight @ difference**2 / total)
+        return cls(X[0] + span * center, deviation, float(total))
 
     def update(self, X: NDArray, sample_weight: NDArray | None) -> Standardizer:
         """Return the standardizer that has seen the rows of X as well."""
-        return self._learn(X, sample_weight, self)
+        new = Standardizer.fit(X, sample_weight)
+        total = self.weight_seen + new.weight_seen
+        a, b = self.weight_seen / total, new.weight_seen / total
+        shift = new.mean - self.mean
+        unit = np.maximum(np.maximum(self.deviation, new.deviation), np.abs(shift))
+        unit = np.where(unit > 0, unit, 1.0)
+        variance = a * (self.deviation / unit) ** 2 + b * (new.deviation / unit) ** 2 + a * b * (shift / unit) ** 2
+        return Standardizer(self.mean + b * shift, unit * np.sqrt(variance), total)
 
-    @classmethod
-    def _learn(cls, X: NDArray, sample_weight: NDArray | None, before: Standardizer | None) -> Standardizer:
-        from sklearn.preprocessing import StandardScaler
-
-        scaler = StandardScaler()
-        if before is not None:
-            scaler.n_features_in_ = len(before.mean)
-            scaler.mean_, scaler.var_ = before.mean.copy(), before.variance.copy()
-            scaler.n_samples_seen_ = before.rows_seen
-            scaler.scale_ = np.sqrt(before.variance)
-        scaler.partial_fit(X.astype(np.float64, copy=False), sample_weight=sample_weight)
-        deviation = np.sqrt(scaler.var_)
-        # StandardScaler marks a constant column by scale 1 whatever rounding left in its variance.
-        varies = np.isfinite(deviation) & (deviation > 0) & ~((scaler.scale_ == 1.0) & (deviation != 1.0))
-        factor = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
-        return cls(scaler.mean_, scaler.var_, factor, scaler.n_samples_seen_)
+    @property
+    def factor(self) -> NDArray[np.float64]:
+        """1 / standard deviation, 0 for a constant column."""
+        # A deviation of a unit in the last place is rounding, not information.
+        varies = self.deviation > 2 * np.finfo(np.float64).eps * np.abs(self.mean)
+        varies &= self.deviation > np.finfo(np.float64).tiny
+        return np.divide(1.0, self.deviation, out=np.zeros_like(self.deviation), where=varies)
 
     @property
     def n_encoded(self) -> int:
@@ -81,22 +92,26 @@ class Standardizer:
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
         """Return the standardized columns, float32 (n, d)."""
-        if len(X) <= _BLOCK:
-            return ((X - self.mean) * self.factor).astype(np.float32)
         out = np.empty(X.shape, np.float32)
+        factor = self.factor
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            out[rows] = (X[rows] - self.mean) * self.factor
+            block = X[rows] - self.mean
+            with np.errstate(over="ignore"):
+                block *= factor
+            out[rows] = np.clip(block, -_LARGEST, _LARGEST, out=block)
         return out
 
     def keras(self, inputs: Any) -> Any:
         """Return the Keras tensor of encoded columns, computed in float64."""
         import keras
 
-        # Keras divides by the deviation: a huge one stands for factor 0.
-        variance = np.divide(1.0, self.factor**2, out=np.full_like(self.factor, 1e300), where=self.factor > 0)
-        layer = keras.layers.Normalization(mean=self.mean, variance=variance, dtype="float64", name="standardize")
-        return layer(inputs)
+        # Two steps: in x * factor + offset both would be huge, and their difference noise. (keras.layers.Normalization
+        # takes no deviation below 1e-7.)
+        rescaling = keras.layers.Rescaling
+        centered = rescaling(1.0, (-self.mean).tolist(), dtype="float64", name="center")(inputs)
+        scaled = rescaling(self.factor.tolist(), 0.0, dtype="float64", name="scale")(centered)
+        return keras.ops.clip(scaled, -_LARGEST, _LARGEST)
 
 
 Encoder = Identity | Standardizer

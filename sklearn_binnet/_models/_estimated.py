@@ -21,7 +21,7 @@ class EncodedUserNetwork:
 
     def __init__(self, network: UserNetwork, encoder: Encoder, model: Any):
         self._network, self.encoder, self._model = network, encoder, model
-        self.n_labels, self.keras_reason = network.n_labels, network.keras_reason
+        self.n_labels, self.keras_reason, self.eager = network.n_labels, network.keras_reason, network.eager
         self.optimizer = compiled_optimizer(network)
         self.metrics = network.metrics
 
@@ -148,10 +148,11 @@ def compiled_optimizer(network: UserNetwork) -> Optimizer | None:
     config = dict(network.optimizer["config"])
     for rate in ("learning_rate", "weight_decay", "name"):
         config.pop(rate, None)
+    own = {"class": network.optimizer_class} if network.optimizer_class else {}
     rate = network.optimizer_learning_rate
     fixed = isinstance(rate, float)
     return Optimizer(
-        {**network.optimizer, "config": config},
+        {**network.optimizer, **own, "config": config},
         rate if fixed else 1.0,
         None if fixed else rate,
         network.optimizer_weight_decay or 0.0,

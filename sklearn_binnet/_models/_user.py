@@ -59,6 +59,8 @@ class UserNetwork:
         Yes/no questions, columns of X.
     optimizer : dict or None
         The user's optimizer, serialised; None if the model was not compiled.
+    optimizer_class : type or None
+        Its class, if it is the user's own.
     optimizer_learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None
         Its learning rate.
     optimizer_weight_decay : float or None
@@ -107,11 +109,13 @@ class UserNetwork:
         import keras
 
         self.optimizer: dict | None = None
+        self.optimizer_class: type | None = None
         self.optimizer_learning_rate: Any = None
         self.optimizer_weight_decay: float | None = None
         if optimizer is None:
             return
         self.optimizer = keras.optimizers.serialize(optimizer)
+        self.optimizer_class = None if is_keras(type(optimizer)) else type(optimizer)
         self.optimizer_weight_decay = getattr(optimizer, "weight_decay", None)
         rate = self.optimizer["config"].get("learning_rate")
         if isinstance(rate, dict):

@@ -29,6 +29,8 @@ class Network(Protocol):
     """L, the number of yes/no questions."""
     keras_reason: str | None
     """Why this network needs `Model.fit`; None where the compiled program can train it."""
+    eager: bool
+    """Whether its model must never be traced (`run_eagerly`)."""
 
     @property
     def key(self) -> Hashable:

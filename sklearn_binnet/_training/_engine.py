@@ -58,7 +58,7 @@ def reason_for_keras(network: Network, settings: Settings) -> str | None:
     if network.keras_reason:
         return network.keras_reason
     name, config = settings.optimizer["class_name"], settings.optimizer["config"]
-    if settings.optimizer.get("module") not in (None, "keras.optimizers"):
+    if "class" in settings.optimizer:
         return f"the optimizer {name} is not one of Keras' own"
     if name not in _fast.ELEMENTWISE_OPTIMIZERS:
         return f"the optimizer {name} does not work element by element"

@@ -33,7 +33,7 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
         optimizer = keras_optimizer(settings, member)
         loss, answers, targets, sample_weight = _weighted_loss(network, data.y, weights)
         running = metrics.running(answers, network.probabilities, settings.threshold)
-        model.compile(optimizer=optimizer, loss=loss, metrics=running)
+        model.compile(optimizer=optimizer, loss=loss, metrics=running, run_eagerly=network.eager)
     for variable, value in zip(model.weights, member.weights, strict=True):
         variable.assign(value)
     optimizer.build(model.trainable_variables)

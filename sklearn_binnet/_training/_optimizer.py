@@ -14,7 +14,7 @@ class Optimizer(NamedTuple):
     """A Keras optimizer with its rates taken out."""
 
     config: dict
-    """As `keras.optimizers.serialize` gives it."""
+    """As `keras.optimizers.serialize` gives it, with the class itself under "class" if it is not Keras' own."""
     learning_rate: float
     schedule: Any
     """A Keras `LearningRateSchedule`, or None."""
@@ -54,8 +54,12 @@ def _describe(optimizer: Any) -> Optimizer:
     options.pop("name", None)  # Keras numbers names: "adam_1" is no other optimizer
     rate, decay = options.pop("learning_rate"), options.pop("weight_decay", None)
     schedule = keras.optimizers.schedules.deserialize(rate) if isinstance(rate, dict) else None
+    own = {} if type(found).__module__.split(".")[0] == "keras" else {"class": type(found)}
     return Optimizer(
-        {**config, "config": options}, 1.0 if schedule is not None else float(np.float32(rate)), schedule, decay or 0.0
+        {**config, **own, "config": options},
+        1.0 if schedule is not None else float(np.float32(rate)),
+        schedule,
+        decay or 0.0,
     )
 
 
@@ -65,7 +69,11 @@ def keras_optimizer(settings: Settings, member: Member) -> Any:
 
     options = {**settings.optimizer["config"], "learning_rate": member.learning_rate}
     options["weight_decay"] = member.weight_decay or None
-    optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})
+    own = settings.optimizer.get("class")
+    if own is None:
+        optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})
+    else:
+        optimizer = own.from_config(options)
     if not isinstance(settings.schedule, str):
         optimizer.learning_rate = settings.schedule
     return optimizer

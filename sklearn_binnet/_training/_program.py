@@ -34,9 +34,7 @@ as each member's last epoch left them. `best`: the weights of each member's best
 class Program:
     """Trains `members` networks of one architecture, `n_features` columns, with one optimizer and metric set."""
 
-    def __init__(
-        self, network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool
-    ):
+    def __init__(self, network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool):
         import keras
         import tensorflow as tf
 
@@ -66,7 +64,9 @@ class Program:
         stacked = [tf.constant(a) for a in self.layout.pack(weights)]
         fresh = [v[0] if v.ndim else v for v in self._fresh]
         members = [fresh if s is None else s for s in optimizer_states]
-        optimizer = [tf.constant(np.stack(values), v.dtype) for v, values in zip(self._fresh, zip(*members), strict=True)]
+        optimizer = [
+            tf.constant(np.stack(values), v.dtype) for v, values in zip(self._fresh, zip(*members), strict=True)
+        ]
         return {"last": stacked + optimizer, "best": stacked}
 
     def weights(self, state: State, best: bool) -> list[list[NDArray]]:
