@@ -3,6 +3,7 @@
 import csv
 import random
 from dataclasses import replace
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -176,7 +177,7 @@ def test_model_goes_from_raw_columns_to_the_probability(kind):
     if kind is PredictRawAtBatches:
         assert [b for b, *_ in kind.batches] == [0, 1, 2, 3] * 2
         kernels = [kernel for *_, kernel in kind.batches]
-        assert all(not np.array_equal(a, b) for a, b in zip(kernels, kernels[1:], strict=False))
+        assert all(not np.array_equal(a, b) for a, b in pairwise(kernels))
 
 
 @pytest.mark.parametrize(

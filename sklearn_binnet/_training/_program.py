@@ -65,7 +65,8 @@ class Program:
         fresh = [v[0] if v.ndim else v for v in self._fresh]
         members = [fresh if s is None else s for s in optimizer_states]
         optimizer = [
-            tf.constant(np.stack(values), v.dtype) for v, values in zip(self._fresh, zip(*members), strict=True)
+            tf.constant(np.stack(values), v.dtype)
+            for v, values in zip(self._fresh, zip(*members, strict=True), strict=True)
         ]
         return {"last": stacked + optimizer, "best": stacked}
 
