@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -294,11 +295,11 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
                     "sample_weight must be above 0 for rows of both classes; rows of one class only are left, so there "
                     "is nothing to tell apart."
                 )
-            pairs = class_weights(answers, weight[used], self.class_weight, target)
+            params = self._params(columns, target)
+            pairs = class_weights(answers, weight[used], params["class_weight"], target)
             rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
             held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
-            random_state = check_random_state(self.random_state)
-            plan = _recipe.plan(self.get_params(deep=False), rows, held_out, random_state, start)
+            plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
             trained = self._train(plan, columns, labels)
             self._keep(plan, trained, target, start)
             self.history_ = _recipe.mean_history(trained)
@@ -344,10 +345,11 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self._check_threshold(target.n_labels)
             weight, used = self._row_weights(columns, sample_weight)
             answers = target.encode(labels)[used]
-            pairs = class_weights(answers, weight[used], self.class_weight, target)
+            params = self._params(columns, target)
+            pairs = class_weights(answers, weight[used], params["class_weight"], target)
             rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
-            params = self.get_params(deep=False) | {"epochs": 1, "early_stopping": False}
-            plan = _recipe.plan(params, rows, None, check_random_state(self.random_state), start, update=True)
+            params |= {"epochs": 1, "early_stopping": False}
+            plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
             trained = self._train(plan, columns, labels)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
@@ -426,6 +428,11 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         return _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
 
     # ------------------------------------------------------------------ training
+    def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
+        """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
+        defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
+        return _recipe.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
+
     def _start(self) -> _recipe.Start | None:
         """Return what warm_start and partial_fit go on from."""
         return getattr(self, "_resume", None)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
+from sklearn.utils.validation import _check_method_params as index_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as num_samples
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -24,8 +27,24 @@ __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",
+    "RealNotInt",
     "StrOptions",
     "check_sample_weight",
     "fit_context",
+    "index_params",
+    "is_scorer",
+    "num_samples",
+    "safe_indexing",
+    "scorer_parts",
     "with_callbacks",
 ]
+
+
+def is_scorer(scoring: Any) -> bool:
+    """Return whether an object was made by `sklearn.metrics.make_scorer`."""
+    return hasattr(scoring, "_score_func") and hasattr(scoring, "_sign")
+
+
+def scorer_parts(scorer: Any) -> tuple[Any, int, dict, Any]:
+    """Return score function, sign, keyword arguments and response method of a scorer."""
+    return scorer._score_func, scorer._sign, dict(scorer._kwargs), scorer._response_method

@@ -15,6 +15,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._models._encoding import Encoder, fit_encoder
+from sklearn_binnet._models._estimated import encoded_user_network
+from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._optimizer import Optimizer, describe
@@ -177,8 +179,10 @@ def plan(
     ]
     data = encoded(encoder, rows, held_out)
     check_weights(data, members)
-    epochs = params["epochs"] or getattr(network, "epochs", None) or DEFAULT_EPOCHS
-    batch_size = params["batch_size"] or getattr(network, "batch_size", None) or default_batch_size(len(parts[0][0]))
+    if params["metrics"] is None:
+        params = params | {"metrics": getattr(network, "metrics", None)}
+    epochs = params["epochs"] or DEFAULT_EPOCHS
+    batch_size = params["batch_size"] or default_batch_size(len(parts[0][0]))
     settings = settings_of(params, optimizer, epochs, batch_size)
     return Plan(network, data, members, settings, parts)
 
@@ -211,7 +215,17 @@ def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
 
 def network_of(params: dict[str, Any], encoder: Encoder, answers: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
+    if params["model"] is not None:
+        return encoded_user_network(params["model"], encoder, answers, seed)
     return builtin_network(params, encoder, answers.shape[1])
+
+
+def with_wrapper(params: dict[str, Any], defaults: dict[str, Any], n_features: int, n_labels: int, n: int) -> dict:
+    """Return parameters in which a SciKeras wrapper's own stand where the classifier's are at their defaults."""
+    if not is_wrapper(params["model"]):
+        return params
+    given = WrapperSource(params["model"], n_features, n_labels, n).training_parameters()
+    return params | {k: v for k, v in given.items() if params[k] is defaults[k] or params[k] == defaults[k]}
 
 
 def matching_weights(start: Start, network: Any, n_estimators: int) -> list[list[NDArray]]:
@@ -238,7 +252,8 @@ def out_of_fold_logits(fitted: Any, rows: Rows, plan: Plan) -> NDArray[np.float6
 def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
     """Return the optimizer and rates: the estimator's parameters first, then those of a compiled user model."""
     own = getattr(network, "optimizer", None)
-    optimizer = describe(own if own is not None and params["optimizer"] == "adam" else params["optimizer"])
+    keeps_own = own is not None and isinstance(params["optimizer"], str) and params["optimizer"] == "adam"
+    optimizer = own if keeps_own else describe(params["optimizer"])
     rate, decay = params["learning_rate"], params["weight_decay"]
     if decay is not None:
         optimizer = optimizer._replace(weight_decay=float(decay))

@@ -86,6 +86,7 @@ class BuiltinNetwork:
     """One rate a hidden layer."""
     encoder: Encoder
     keras_reason: str | None = None
+    eager: bool = False
 
     @property
     def n_labels(self) -> int:

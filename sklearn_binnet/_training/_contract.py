@@ -29,6 +29,8 @@ class Network(Protocol):
     """L, the number of yes/no questions."""
     keras_reason: str | None
     """Why this network needs `Model.fit`; None where the compiled program can train it."""
+    eager: bool
+    """Whether its model must never be traced (`run_eagerly`)."""
 
     @property
     def key(self) -> Hashable:
@@ -85,7 +87,7 @@ class Member:
     dropout_rates: Sequence[float] | None = None
     """One a dropout layer; None takes the model's own."""
     optimizer_state: list[NDArray] | None = None
-    """State to go on from, as an earlier `Trained` holds it; None starts afresh."""
+    """State to go on from, as an earlier `Trained` holds it; None, or another optimizer's or path's, starts afresh."""
 
 
 @dataclass(frozen=True)

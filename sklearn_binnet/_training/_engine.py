@@ -16,6 +16,7 @@ from sklearn_binnet._training._contract import (
     Trained,
     TrainingDiverged,
 )
+from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._watch import needs_batches
 
 
@@ -23,20 +24,28 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
     """Train every member on its rows of `data`; results in the order of `members`.
 
     A member trained in company gets what it would get alone, up to the rounding of sums. Members run side by side
-    where one program can take them: same number of steps an epoch, same presence of validation rows.
+    where one program can take them: same number of steps an epoch, same presence of validation rows, same number of
+    steps behind them.
 
     Raises
     ------
     TrainingDiverged
         If a member's loss becomes NaN or infinite.
     """
-    path = _general.train_member if reason_for_keras(network, settings) else None
-    if path is not None:
-        trained = [path(network, data, m, settings) for m in members]
+    if reason_for_keras(network, settings):
+        groups = [[i] for i in range(len(members))]
     else:
-        trained = _side_by_side(network, data, members, settings)
-    for result in trained:
-        _check_finite(result, settings)
+        groups = _companions(members, settings.batch_size)
+    trained: list[Any] = [None] * len(members)
+    for indices in groups:
+        company = [members[i] for i in indices]
+        if reason_for_keras(network, settings):
+            results = [_general.train_member(network, data, company[0], settings)]
+        else:
+            results = _fast.train_together(network, data, company, settings)
+        for i, result in zip(indices, results, strict=True):
+            trained[i] = result
+        _check_finite(trained, settings)
     return trained
 
 
@@ -48,38 +57,42 @@ def reason_for_keras(network: Network, settings: Settings) -> str | None:
         return f"the Keras backend is {keras.backend.backend()}"
     if network.keras_reason:
         return network.keras_reason
-    if settings.optimizer["class_name"] not in _fast.ELEMENTWISE_OPTIMIZERS:
-        return f"the optimizer {settings.optimizer['class_name']} does not work element by element"
-    config = settings.optimizer["config"]
+    name, config = settings.optimizer["class_name"], settings.optimizer["config"]
+    if "class" in settings.optimizer:
+        return f"the optimizer {name} is not one of Keras' own"
+    if name not in _fast.ELEMENTWISE_OPTIMIZERS:
+        return f"the optimizer {name} does not work element by element"
     for option in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor"):
         if config.get(option):
             return f"the optimizer has {option}={config[option]!r}"
+    if reason := MetricSet(settings.metrics).keras_reason:
+        return reason
     return next(
         (f"{type(c).__name__} acts on batches" for c in settings.callbacks if needs_batches(c)),
         None,
     )
 
 
-def _side_by_side(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> list[Trained]:
-    groups: dict[tuple[int, bool], list[int]] = {}
+def _companions(members: Sequence[Member], batch_size: int) -> list[list[int]]:
+    """Return groups of members that one program can train side by side."""
+    groups: dict[tuple[int, bool, int], list[int]] = {}
     for i, member in enumerate(members):
-        steps = -(-len(member.train) // settings.batch_size)
-        groups.setdefault((steps, len(member.validation) > 0), []).append(i)
-    trained: list[Any] = [None] * len(members)
-    for indices in groups.values():
-        results = _fast.train_together(network, data, [members[i] for i in indices], settings)
-        for i, result in zip(indices, results, strict=True):
-            trained[i] = result
-    return trained
+        steps = -(-len(member.train) // batch_size)
+        key = steps, len(member.validation) > 0, _fast.steps_done(member.optimizer_state)
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())
 
 
-def _check_finite(result: Trained, settings: Settings) -> None:
-    for epoch, values in enumerate(
-        zip(*(result.history[k] for k in ("loss", "val_loss") if k in result.history), strict=True)
-    ):
-        if not np.all(np.isfinite(values)):
-            raise TrainingDiverged(
-                f"Training diverged: the loss is {values[0]} in epoch {epoch + 1} of {settings.epochs}. The steps are "
-                "too large or the inputs are: lower learning_rate, let encoding='standardize' scale the columns, or "
-                "clip gradients with optimizer=keras.optimizers.Adam(clipnorm=1.0). Nothing was fitted."
-            )
+def _check_finite(trained: Sequence[Trained | None], settings: Settings) -> None:
+    for m, result in enumerate(trained):
+        for name in ("loss", "val_loss"):
+            values = np.array(result.history.get(name, [])) if result else np.zeros(0)
+            bad = np.flatnonzero(~np.isfinite(values))
+            if len(bad):
+                which = f" of network {m + 1} of {len(trained)}" if len(trained) > 1 else ""
+                raise TrainingDiverged(
+                    f"Training diverged: {name}{which} is {values[bad[0]]} in epoch {bad[0] + 1} of {settings.epochs}. "
+                    "The steps are too large or the inputs are: lower learning_rate, let encoding='standardize' scale "
+                    "the columns, or clip gradients with optimizer=keras.optimizers.Adam(clipnorm=1.0). Nothing was "
+                    "fitted."
+                )

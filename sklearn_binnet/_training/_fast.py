@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._training._contract import Data, EpochReport, Member, Network, Settings, Trained
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._plan import RowOrder, bucket, epochs_a_call, rate_factors
+from sklearn_binnet._training._plan import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
 from sklearn_binnet._training._program import Program, borrow, xla_works
 from sklearn_binnet._training._watch import CallbackView, member_logs
 
@@ -24,9 +24,12 @@ def train_together(network: Network, data: Data, members: Sequence[Member], sett
     """Train members that take the same number of steps an epoch in one compiled program."""
     metrics = MetricSet(settings.metrics)
     program = borrow(network, settings.optimizer, len(members), data.X.shape[1], metrics, xla_works())
-    with program.lock:
-        program.load([m.weights for m in members], [m.optimizer_state for m in members])
-        return _Session(network, program, data, members, settings, ["loss", *metrics.names]).run()
+    return _Session(network, program, data, members, settings, ["loss", *metrics.names]).run()
+
+
+def steps_done(state: list[NDArray] | None) -> int:
+    """Return how many steps led to an optimizer state: Keras keeps the count in its first variable."""
+    return int(state[0]) if state else 0
 
 
 class _Session:
@@ -41,19 +44,19 @@ class _Session:
         settings: Settings,
         names: list[str],
     ):
-        self._program, self._members, self._settings, self._names = (
-            program,
-            members,
-            settings,
-            names,
-        )
-        self._batch = min(settings.batch_size, max(len(m.train) for m in members))
+        self._program, self._members, self._settings, self._names = program, members, settings, names
+        largest = max(len(m.train) for m in members)
+        self._batch = min(settings.batch_size, largest)
         self._width = settings.batch_size if self._batch == settings.batch_size else bucket(self._batch)
-        self._steps = -(-max(len(m.train) for m in members) // self._batch)
+        self._steps = -(-largest // self._batch)
         self._steps_held = bucket(self._steps)
         self._epochs_held = epochs_a_call(len(members), self._steps_held, self._width)
         self._orders = [RowOrder(m.train, m.seed) for m in members]
-        self._factors = step_rates(settings, self._steps)
+        states = [m.optimizer_state for m in members]
+        if not all(s is not None and program.fits(s) for s in states):
+            states = [None] * len(members)
+        self._state = program.state([m.weights for m in members], states)
+        self._factors = step_rates(settings, self._steps, steps_done(states[0]))
         self._rates = np.array([m.learning_rate for m in members], np.float32)
         if not isinstance(settings.schedule, str):
             self._rates[:] = 1.0
@@ -65,9 +68,11 @@ class _Session:
     def _resident(self, data: Data) -> dict[str, Any]:
         import tensorflow as tf
 
-        held = 1 << max(len(data.X) - 1, 1).bit_length()
+        held = resident_rows(len(data.X))
 
         def padded(a: NDArray) -> Any:
+            if len(a) == held:
+                return tf.constant(a, tf.float32)
             out = np.zeros((held, *a.shape[1:]), np.float32)
             out[: len(a)] = a
             return tf.constant(out)
@@ -89,6 +94,7 @@ class _Session:
         blocks = bucket(-(-max(n_validation) // width)) if max(n_validation) else 0
         validation = np.zeros((len(members), blocks * width), np.int32)
         for row, member in zip(validation, members, strict=True):
+            row[:] = member.validation[0] if blocks else 0
             row[: len(member.validation)] = member.validation
         rates = [self._program.dropout_rates if m.dropout_rates is None else m.dropout_rates for m in members]
         return {
@@ -127,6 +133,7 @@ class _Session:
 
     # ------------------------------------------------------------- the training
     def run(self) -> list[Trained]:
+        """Train; return the members in their order."""
         import tensorflow as tf
 
         n, epochs = len(self._members), self._settings.epochs
@@ -134,10 +141,10 @@ class _Session:
         watch = {"epochs": none, "best_epoch": none, "waited": none, "best": far, "reference": far}
         watch["stopped"] = tf.zeros([n], tf.bool)
         rows: list[NDArray] = []
-        self._replaced: dict[int, list[NDArray]] = {}
         stepwise = bool(self._views or self._settings.on_epoch)
-        for view, weights in zip(self._views, self._program.weights(best=False) if self._views else [], strict=True):
-            view.begin(weights)
+        if self._views:
+            for view, weights in zip(self._views, self._weights(), strict=True):
+                view.begin(weights)
         while len(rows) < epochs and not np.all(watch["stopped"]):
             first = len(rows)
             planned = min(self._epochs_held, epochs - first)
@@ -145,43 +152,53 @@ class _Session:
             done = 0
             while done < planned and not np.all(watch["stopped"]):
                 last = done + 1 if stepwise else planned
+                alive = ~watch["stopped"].numpy()
                 if self._views:
-                    plan["rates"] = tf.constant(self._begin_epoch(first + done))
-                history, watch = self._program.run(self._data, plan, watch, tf.constant(done), tf.constant(last))
+                    plan["rates"] = tf.constant(self._begin_epoch(first + done, alive))
+                self._state, history, watch = self._program.run(
+                    self._state, self._data, plan, watch, tf.constant(done), tf.constant(last)
+                )
                 rows.extend(history.numpy()[: int(max(watch["epochs"])) - len(rows)])
                 if stepwise:
-                    watch["stopped"] |= self._end_epoch(first + done, rows[-1])
+                    watch["stopped"] |= self._end_epoch(first + done, alive, rows[-1])
                 done = last
         return self._results(np.array(rows), watch)
 
-    def _begin_epoch(self, epoch: int) -> NDArray[np.float32]:
-        for m, view in enumerate(self._views):
-            rate = view.begin_epoch(epoch)
+    def _weights(self) -> list[list[NDArray]]:
+        return self._program.weights(self._state, best=False)
+
+    def _begin_epoch(self, epoch: int, alive: NDArray[np.bool_]) -> NDArray[np.float32]:
+        for m in np.flatnonzero(alive):
+            self._views[m].begin_epoch(epoch)
+            rate = self._views[m].learning_rate
             if rate is not None:
                 self._rates[m] = rate
         return self._rates
 
-    def _end_epoch(self, epoch: int, row: NDArray) -> Any:
-        """Show the epoch to callbacks; return which members they want stopped."""
+    def _end_epoch(self, epoch: int, alive: NDArray[np.bool_], row: NDArray) -> Any:
+        """Show the epoch to callbacks of members that ran it; return which members they want stopped."""
         import tensorflow as tf
 
         logs = [member_logs(self._names, r) for r in row]
         stop = np.zeros(len(self._members), bool)
         if self._views:
-            weights = self._program.weights(best=False)
-            changed = [v.end_epoch(epoch, w, log) for v, w, log in zip(self._views, weights, logs, strict=True)]
-            if any(c is not None for c in changed):
-                self._program.replace_weights([w if c is None else c for c, w in zip(changed, weights, strict=True)])
-            stop |= [v.stopped for v in self._views]
+            weights = self._weights()
+            changed = False
+            for m in np.flatnonzero(alive):
+                new = self._views[m].end_epoch(epoch, weights[m], dict(logs[m]))
+                stop[m] = self._views[m].stopped
+                if new is not None:
+                    weights[m], changed = new, True
+            if changed:
+                self._state = self._program.replace_weights(self._state, weights)
         if self._settings.on_epoch is not None:
-            report = EpochReport(epoch, logs, lambda: self._program.weights(best=False))
-            stop |= self._settings.on_epoch(report)
+            stop |= bool(self._settings.on_epoch(EpochReport(epoch, logs, self._weights)))
         return tf.constant(stop)
 
     def _results(self, rows: NDArray, watch: dict[str, Any]) -> list[Trained]:
         best = self._settings.early_stopping and len(self._members[0].validation) > 0
-        weights = self._program.weights(best=best)
-        states = self._program.optimizer_states()
+        weights = self._program.weights(self._state, best=best)
+        states = self._program.optimizer_states(self._state)
         out = []
         for m in range(len(self._members)):
             epochs = int(watch["epochs"][m])
@@ -193,18 +210,3 @@ class _Session:
                 weights[m] = weights[m] if changed is None else changed
             out.append(Trained(weights[m], history, best_epoch, states[m]))
         return out
-
-
-def step_rates(settings: Settings, steps: int) -> NDArray[np.float32]:
-    """Return the learning rate's factor at every step, or the rate itself under a Keras schedule."""
-    total = settings.epochs * steps
-    if isinstance(settings.schedule, str):
-        return rate_factors(settings.schedule, total)
-    import tensorflow as tf
-
-    every = tf.map_fn(
-        lambda i: tf.cast(settings.schedule(i), tf.float32),
-        tf.range(total),
-        fn_output_signature=tf.float32,
-    )
-    return every.numpy()

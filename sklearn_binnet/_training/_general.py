@@ -1,170 +1,205 @@
 """The general path: the same training by `Model.fit`, for what the compiled program cannot run.
 
-Rows come in the same order and batches as in the program, losses, metrics and early stopping mean the same; only the
-time differs.
+Rows come in the same order and batches as in the program, losses, metrics, callbacks and early stopping mean the
+same; only the time differs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._contract import Data, EpochReport, Member, Network, Settings, Trained
-from sklearn_binnet._training._fast import step_rates
 from sklearn_binnet._training._isolation import isolated_random
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizer import keras_optimizer
-from sklearn_binnet._training._plan import RowOrder
-from sklearn_binnet._training._watch import EarlyStopping, member_logs
+from sklearn_binnet._training._plan import RowOrder, rate_factors
+from sklearn_binnet._training._watch import CallbackView, EarlyStopping, member_logs, needs_batches, values_of
+
+_VALIDATION_BLOCK = 2048
 
 
 def train_member(network: Network, data: Data, member: Member, settings: Settings) -> Trained:
     """Train one member by `Model.fit`."""
     batch = min(settings.batch_size, len(member.train))
     steps = -(-len(member.train) // batch)
-    weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
-    per_row = bool(np.all(weights == weights[:, :1]))
     metrics = MetricSet(settings.metrics)
+    weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
     with isolated_random(member.seed):
         model = network.build()
         optimizer = keras_optimizer(settings, member)
-        if per_row:
-            loss, answers, targets, sample_weight = (
-                network.keras_loss(),
-                network.answers,
-                network.targets(data.y),
-                weights[:, 0],
-            )
-        else:
-            loss, answers = _weighted_answers(network), lambda target: target[:, : network.n_labels]
-            targets, sample_weight = np.concatenate([data.y, weights], axis=1), None
+        loss, answers, targets, sample_weight = _weighted_loss(network, data.y, weights)
         running = metrics.running(answers, network.probabilities, settings.threshold)
-        model.compile(optimizer=optimizer, loss=loss, metrics=running)
+        model.compile(optimizer=optimizer, loss=loss, metrics=running, run_eagerly=network.eager)
     for variable, value in zip(model.weights, member.weights, strict=True):
         variable.assign(value)
-    if member.optimizer_state is not None:
-        optimizer.build(model.trainable_variables)
-        for variable, value in zip(optimizer.variables, member.optimizer_state, strict=True):
+    optimizer.build(model.trainable_variables)
+    _go_on(optimizer, member.optimizer_state)
+    watcher = _watcher(network, data, member, settings, metrics, model, steps)
+    batches = _batches(data.X, targets, sample_weight, RowOrder(member.train, member.seed), batch)
+    model.fit(batches, epochs=settings.epochs, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[watcher])
+    return watcher.trained(_state_of(optimizer))
+
+
+def _state_of(optimizer: Any) -> list[Any]:
+    """Return the optimizer's variables without its learning rate, which is the member's."""
+    return [v for v in optimizer.variables if v is not optimizer.learning_rate]
+
+
+def _go_on(optimizer: Any, state: list[NDArray] | None) -> None:
+    variables = _state_of(optimizer)
+    if state is not None and [np.shape(s) for s in state] == [tuple(v.shape) for v in variables]:
+        for variable, value in zip(variables, state, strict=True):
             variable.assign(value)
-    watcher = _watcher(network, data, member, settings, metrics, steps)
-    batches = _batches(data.X, targets, sample_weight, RowOrder(member.train, member.seed), batch, steps)
-    with isolated_random(member.seed):
-        model.fit(
-            batches,
-            epochs=settings.epochs,
-            verbose=0,
-            shuffle=False,
-            callbacks=[watcher, *watcher.others],
-        )
-    return watcher.trained(optimizer)
 
 
-def _weighted_answers(network: Network) -> Any:
-    """Return a loss over targets [y | weight of every answer]: Keras itself knows weights of rows only."""
+def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any, Any, NDArray, NDArray | None]:
+    """Return a Keras loss, what reads answers from its targets, the targets and the weights of rows."""
     import keras
+
+    if np.all(weights == weights[:, :1]):
+        return network.keras_loss(), network.answers, network.targets(y), weights[:, 0]
 
     L = network.n_labels
 
     def weighted(target, outputs):
         return keras.ops.sum(network.losses(target[:, :L], outputs) * target[:, L:], axis=1) / L
 
-    return weighted
+    # Keras itself knows weights of rows only: those of answers travel with the targets.
+    return weighted, lambda target: target[:, :L], np.concatenate([y, weights], axis=1), None
 
 
-def _batches(X: NDArray, targets: NDArray, weights: NDArray | None, order: RowOrder, batch: int, steps: int) -> Any:
-    import keras
+def _batches(
+    X: NDArray, targets: NDArray, weights: NDArray | None, order: RowOrder, batch: int
+) -> Iterator[tuple[NDArray, ...]]:
+    """Yield batches without end; a new row order each epoch.
 
-    class Batches(keras.utils.PyDataset):
-        """One member's batches; a new row order each epoch."""
-
-        def __init__(self):
-            super().__init__()
-            self._shuffle()
-
-        def _shuffle(self):
-            self._rows = order.rows()
-
-        def __len__(self):
-            return steps
-
-        def __getitem__(self, i):
-            rows = self._rows[i * batch : (i + 1) * batch]
-            return (X[rows], targets[rows]) if weights is None else (X[rows], targets[rows], weights[rows])
-
-        def on_epoch_end(self):
-            self._shuffle()
-
-    return Batches()
+    Not a `PyDataset`: Keras reads its first batches once more than it trains on them.
+    """
+    arrays = (X, targets) if weights is None else (X, targets, weights)
+    while True:
+        rows = order.rows()
+        for start in range(0, len(rows), batch):
+            yield tuple(a[rows[start : start + batch]] for a in arrays)
 
 
-def _watcher(network: Network, data: Data, member: Member, settings: Settings, metrics: MetricSet, steps: int) -> Any:
-    """Return the Keras callback that does between epochs what the fast path's host does."""
-    import copy
+class _Validation:
+    """Loss and metrics of a member's validation rows."""
 
-    import keras
+    def __init__(self, network: Network, data: Data, rows: NDArray, metrics: MetricSet, threshold: NDArray):
+        self._network, self._data, self._rows = network, data, rows
+        self._metrics, self._threshold = metrics, threshold
 
-    names = ["loss", *metrics.names]
-    rates = (
-        step_rates(settings, steps) if settings.schedule != "constant" and isinstance(settings.schedule, str) else None
-    )
-    early = EarlyStopping(settings.patience, settings.min_delta)
-    early_stopping = settings.early_stopping and len(member.validation) > 0
+    def __call__(self, model: Any) -> list[float]:
+        """Return the weighted mean loss, with penalties, and the metrics; NaN without rows."""
+        import keras
 
-    def measured(model: Any, rows: NDArray) -> list[float]:
-        """Weighted mean loss of rows, with penalties, and their metrics."""
+        network, data, rows = self._network, self._data, self._rows
+        if not len(rows):
+            return [np.nan] * (1 + len(self._metrics))
         total, shown = 0.0, []
-        for block in np.array_split(rows, max(-(-len(rows) // 2048), 1)):
+        for start in range(0, len(rows), _VALIDATION_BLOCK):
+            block = rows[start : start + _VALIDATION_BLOCK]
             outputs = model(data.X[block], training=False)
             losses = keras.ops.convert_to_numpy(network.losses(keras.ops.convert_to_tensor(data.y[block]), outputs))
             total += float((losses * data.weights[block]).sum())
             shown.append(keras.ops.convert_to_numpy(network.probabilities(outputs)))
         loss = total / float(data.weights[rows].sum()) + float(sum(model.losses))
-        if not metrics:
-            return [loss]
-        real = np.ones((1, len(rows)), np.float32)
-        results = metrics.results(data.y[rows][None], np.concatenate(shown)[None], real, settings.threshold)
-        return [loss, *keras.ops.convert_to_numpy(results)[0].tolist()]
+        return [loss, *self._metrics.once(data.y[rows], np.concatenate(shown), self._threshold)]
+
+
+def _watcher(
+    network: Network, data: Data, member: Member, settings: Settings, metrics: MetricSet, model: Any, steps: int
+) -> Any:
+    """Return the Keras callback that does between epochs what the fast path's host does."""
+    import keras
+
+    names = ["loss", *metrics.names]
+    scheduled = not isinstance(settings.schedule, str)
+    factors = None if scheduled else rate_factors(settings.schedule, settings.epochs * steps)
+    early = EarlyStopping(settings.patience, settings.min_delta)
+    early_stopping = settings.early_stopping and len(member.validation) > 0
+    validation = _Validation(network, data, member.validation, metrics, settings.threshold)
+    # A network that needs Keras' own training may have more to steer than weights: show callbacks the very model.
+    shown = model if network.keras_reason else None
+    view = CallbackView(network, member, settings, steps, shown) if settings.callbacks else None
+    at_batches = any(needs_batches(c) for c in settings.callbacks)
 
     class Watcher(keras.callbacks.Callback):
         def __init__(self):
             super().__init__()
-            self.others = [copy.deepcopy(c) for c in settings.callbacks]
             self.rows: list[dict[str, float]] = []
-            self._step = 0
+            self._step, self._rate = 0, member.learning_rate
+            self._at_end: list[NDArray] | None = None
+
+        def on_train_begin(self, logs=None):
+            if view:
+                view.begin(self._weights())
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if view:
+                self._wish_rate()
+                view.begin_epoch(epoch)
 
         def on_train_batch_begin(self, batch, logs=None):
-            if rates is not None:
-                self.model.optimizer.learning_rate = member.learning_rate * float(rates[self._step])
+            if view and at_batches:
+                view.begin_batch(batch)
+            if view and view.learning_rate is not None:
+                self._rate = view.learning_rate
+            if factors is not None:
+                model.optimizer.learning_rate = self._rate * float(factors[self._step])
             self._step += 1
 
+        def on_train_batch_end(self, batch, logs=None):
+            if view and at_batches:
+                self._wish_rate()
+                self._take(view.end_batch(batch, self._weights(), {k: float(v) for k, v in logs.items()}))
+
         def on_epoch_end(self, epoch, logs=None):
-            trained = [float(logs[name]) for name in names]
-            validated = measured(self.model, member.validation) if len(member.validation) else [np.nan] * len(names)
-            logs.update(member_logs(names, np.array(trained + validated)))
-            self.rows.append({k: v for k, v in logs.items() if k.removeprefix("val_") in names})
+            validated = validation(model)
+            row = member_logs(names, np.array([float(logs[name]) for name in names] + validated))
+            self.rows.append(row)
             if early_stopping and early.observe(epoch + 1, validated[0], self._weights()):
-                self.model.stop_training = True
-            if not np.isfinite(trained[0]):
-                self.model.stop_training = True
-            report = EpochReport(epoch, [self.rows[-1]], lambda: [self._weights()])
+                model.stop_training = True
+            if not np.isfinite([v for k, v in row.items() if k in ("loss", "val_loss")]).all():
+                model.stop_training = True
+            if view:
+                self._wish_rate()
+                self._take(view.end_epoch(epoch, self._weights(), dict(row)))
+            report = EpochReport(epoch, [row], lambda: [self._weights()])
             if settings.on_epoch is not None and settings.on_epoch(report):
-                self.model.stop_training = True
+                model.stop_training = True
 
         def on_train_end(self, logs=None):
-            self._at_end = self._weights()
+            self._at_end = view.end(self.rows[-1]) if view else None
+
+        def _wish_rate(self):
+            """Between steps callbacks see and set the rate without the schedule's factor."""
+            if not scheduled:
+                view.model.optimizer.learning_rate = self._rate
+
+        def _take(self, changed):
+            """Take over what callbacks want."""
+            for variable, value in zip(model.weights, changed or [], strict=bool(changed)):
+                variable.assign(value)
+            if view.stopped:
+                model.stop_training = True
+            if view.learning_rate is not None:
+                self._rate = view.learning_rate
 
         def _weights(self):
-            return [np.array(keras.ops.convert_to_numpy(v)) for v in self.model.weights]
+            return values_of(model.weights)
 
-        def trained(self, optimizer):
-            weights = self._weights()
-            restored = any(not np.array_equal(a, b) for a, b in zip(weights, self._at_end, strict=True))
-            best_epoch = len(self.rows)
-            if early_stopping and not restored:
+        def trained(self, optimizer_state):
+            weights, best_epoch = self._weights(), len(self.rows)
+            if early_stopping:
                 weights, best_epoch = early.best_weights, early.best_epoch
+            if self._at_end is not None:
+                weights = self._at_end
             history = {k: [row[k] for row in self.rows] for k in self.rows[0]}
-            return Trained(weights, history, best_epoch, [np.array(v) for v in optimizer.variables])
+            return Trained(weights, history, best_epoch, values_of(optimizer_state))
 
     return Watcher()

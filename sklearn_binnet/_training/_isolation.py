@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+_LOCK = threading.RLock()
 
 
-@contextlib.contextmanager
+@contextmanager
 def isolated_random(seed: int) -> Iterator[None]:
-    """Seed Python's `random`, from which Keras draws the seeds of initialisers and layers, and put it back after."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    """Seed Python's and NumPy's global generators for a block of code, then give them back untouched.
+
+    Keras' initialisers and dropout layers without a seed take theirs from Python's `random`, so inside the block they
+    depend on `seed` alone.
+    """
+    with _LOCK:
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+        random.seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's own code may draw from it
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002

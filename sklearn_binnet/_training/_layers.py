@@ -81,9 +81,18 @@ def _classes() -> tuple[type, type]:
             batch = _batch.get()
             if not training or batch is None:
                 return super().call(inputs, training=training, mask=mask)
-            return super().call(inputs, training=True, mask=batch.mask)
+            rank = len(inputs.shape)
+            per_row = tf.reshape(batch.mask, [-1] + [1] * (rank - 2))
+            return super().call(inputs, training=True, mask=tf.broadcast_to(per_row, tf.shape(inputs)[:-1]))
 
     return HashDropout, MaskedBatchNormalization
+
+
+def dropout_layers(model: Any) -> list[Any]:
+    """Return the dropout layers that `trainable_copy` swaps, in the order of their rates."""
+    import keras
+
+    return [layer for layer in model.layers if type(layer) is keras.layers.Dropout]
 
 
 def trainable_copy(model: Any) -> tuple[Any, list[float]]:
@@ -91,14 +100,13 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
     import keras
 
     dropout_class, normalization_class = _classes()
-    rates: list[float] = []
+    dropouts = dropout_layers(model)
 
     def swap(layer):
-        if type(layer) is keras.layers.Dropout:
-            rates.append(layer.rate)
-            return dropout_class(len(rates) - 1, name=layer.name)
+        if layer in dropouts:
+            return dropout_class(dropouts.index(layer), name=layer.name)
         if type(layer) is keras.layers.BatchNormalization:
             return normalization_class.from_config(layer.get_config())
         return layer.__class__.from_config(layer.get_config())
 
-    return keras.models.clone_model(model, clone_function=swap), rates
+    return keras.models.clone_model(model, clone_function=swap), [layer.rate for layer in dropouts]

@@ -6,6 +6,9 @@ import re
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sklearn_binnet._training._isolation import isolated_random
 
 
@@ -18,6 +21,7 @@ class MetricSet:
     """
 
     def __init__(self, metrics: Sequence[Any]):
+        self._given = list(metrics)
         self._metrics = [_resolve(m) for m in metrics]
         self._decides = [_cuts_at_default(m) for m in self._metrics]
         self.names = [m.name for m in self._metrics]
@@ -30,6 +34,22 @@ class MetricSet:
         import keras
 
         return repr([keras.metrics.serialize(m) for m in self._metrics])
+
+    @property
+    def keras_reason(self) -> str | None:
+        """Why these metrics need `Model.fit`, None if the program can measure them.
+
+        The program marks padded rows by weight 0, which a metric of the user's own, or one of the IoU family, need not
+        heed.
+        """
+        import keras
+
+        for given, metric in zip(self._given, self._metrics, strict=True):
+            by_name, wrapped = isinstance(given, str), type(metric) is keras.metrics.MeanMetricWrapper
+            foreign = not type(metric).__module__.startswith("keras.")
+            if foreign or isinstance(metric, keras.metrics.IoU) or (wrapped and not by_name):
+                return f"the metric {metric.name} may not heed the weights of rows"
+        return None
 
     def __len__(self) -> int:
         return len(self._metrics)
@@ -50,6 +70,19 @@ class MetricSet:
                 row.append(tf.reduce_mean(tf.cast(metric.stateless_result(state), tf.float32)))
             rows.append(tf.stack(row))
         return tf.stack(rows)
+
+    def once(self, y: NDArray, probabilities: NDArray, threshold: NDArray) -> list[float]:
+        """Return all metrics of one member from arrays (n, L)."""
+        import keras
+
+        decisions = (probabilities >= threshold.astype(np.float32)).astype(np.float32)
+        values = []
+        for metric, decides in zip(self._metrics, self._decides, strict=True):
+            metric.reset_state()
+            metric.update_state(y, decisions if decides else probabilities)
+            values.append(float(keras.ops.mean(metric.result())))
+            metric.reset_state()
+        return values
 
     def running(self, answers: Any, probabilities: Any, threshold: Any) -> list[Any]:
         """Return metrics for `Model.compile`: `answers` and `probabilities` read targets and outputs."""

@@ -14,7 +14,7 @@ class Optimizer(NamedTuple):
     """A Keras optimizer with its rates taken out."""
 
     config: dict
-    """As `keras.optimizers.serialize` gives it."""
+    """As `keras.optimizers.serialize` gives it, with the class itself under "class" if it is not Keras' own."""
     learning_rate: float
     schedule: Any
     """A Keras `LearningRateSchedule`, or None."""
@@ -54,8 +54,12 @@ def _describe(optimizer: Any) -> Optimizer:
     options.pop("name", None)  # Keras numbers names: "adam_1" is no other optimizer
     rate, decay = options.pop("learning_rate"), options.pop("weight_decay", None)
     schedule = keras.optimizers.schedules.deserialize(rate) if isinstance(rate, dict) else None
+    own = {} if type(found).__module__.split(".")[0] == "keras" else {"class": type(found)}
     return Optimizer(
-        {**config, "config": options}, 1.0 if schedule is not None else float(np.float32(rate)), schedule, decay or 0.0
+        {**config, **own, "config": options},
+        1.0 if schedule is not None else float(np.float32(rate)),
+        schedule,
+        decay or 0.0,
     )
 
 
@@ -65,6 +69,49 @@ def keras_optimizer(settings: Settings, member: Member) -> Any:
 
     options = {**settings.optimizer["config"], "learning_rate": member.learning_rate}
     options["weight_decay"] = member.weight_decay or None
+    own = settings.optimizer.get("class")
+    if own is None:
+        optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})
+    else:
+        optimizer = own.from_config(options)
     if not isinstance(settings.schedule, str):
-        options["learning_rate"] = keras.optimizers.schedules.serialize(settings.schedule)
-    return keras.optimizers.deserialize({**settings.optimizer, "config": options})
+        optimizer.learning_rate = settings.schedule
+    return optimizer
+
+
+def member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
+    """Return gradient clipping, the optimizer built on the stacked parameters, and the holder of its rates."""
+    import keras
+    import tensorflow as tf
+
+    class MemberRates(keras.optimizers.schedules.LearningRateSchedule):
+        """Hands the optimizer the rates of the step being traced, one a member."""
+
+        now: Any = 0.0
+
+        def __call__(self, step):
+            return self.now
+
+        def get_config(self):
+            return {}
+
+    options = dict(config["config"])
+    by_value, by_norm, by_global_norm = (options.pop(k, None) for k in ("clipvalue", "clipnorm", "global_clipnorm"))
+    for key in ("learning_rate", "weight_decay", "name"):
+        options.pop(key, None)
+    if config["class_name"] == "AdamW":  # its decay is an input of the program, and all that sets it apart
+        config = {**config, "class_name": "Adam"}
+    rates = MemberRates()
+    optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
+    optimizer.build([flat])
+
+    def clip(gradients):
+        if by_norm:
+            return [tf.clip_by_norm(g, by_norm) for g in gradients]
+        if by_global_norm:
+            return tf.clip_by_global_norm(gradients, by_global_norm)[0]
+        if by_value:
+            return [tf.clip_by_value(g, -by_value, by_value) for g in gradients]
+        return gradients
+
+    return clip, optimizer, rates

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._training._contract import Settings
+
 EPOCHS_A_CALL = 32
 """Epochs that one call of a program can run; their row order is resident during the call."""
 _RESIDENT_ROWS = 1 << 20
@@ -22,6 +24,11 @@ def bucket(n: int) -> int:
         return max(n, 1)
     step = 1 << ((n - 1).bit_length() - 3)
     return -(-n // step) * step
+
+
+def resident_rows(n: int) -> int:
+    """Return the rows that hold `n` rows of data: a power of two, of large data the next bucket (memory counts)."""
+    return bucket(n) if n > 1 << 16 else 1 << (max(n, 2) - 1).bit_length()
 
 
 def epochs_a_call(members: int, steps: int, batch: int) -> int:
@@ -42,10 +49,10 @@ class RowOrder:
         return self._rng.permutation(self._rows)
 
     def batches(self, batch_size: int, steps: int, width: int) -> NDArray[np.int32]:
-        """Return the next epoch as (steps, width): `batch_size` rows a step, the rest filled with row 0."""
+        """Return the next epoch as (steps, width): `batch_size` rows a step, filled up with a row of its own."""
         order = self.rows()
         full, rest = divmod(len(order), batch_size)
-        out = np.zeros((steps, width), np.int32)
+        out = np.full((steps, width), order[0], np.int32)
         out[:full, :batch_size] = order[: full * batch_size].reshape(full, batch_size)
         out[full : full + 1, :rest] = order[full * batch_size :]
         return out
@@ -75,3 +82,20 @@ SCHEDULES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 def rate_factors(schedule: str, total_steps: int) -> NDArray[np.float32]:
     """Return the share of the learning rate at every step of the training, (total_steps,)."""
     return SCHEDULES[schedule](np.arange(total_steps) / max(total_steps, 1)).astype(np.float32)
+
+
+def step_rates(settings: Settings, steps: int, before: int) -> NDArray[np.float32]:
+    """Return the learning rate's factor at every step of the training; under a Keras schedule the rate itself.
+
+    A Keras schedule counts from the first step of the optimizer's life, `before` steps ago, as in Keras.
+    """
+    total = settings.epochs * steps
+    if isinstance(settings.schedule, str):
+        return rate_factors(settings.schedule, total)
+    import tensorflow as tf
+
+    def rate(step):
+        return tf.cast(settings.schedule(step), tf.float32)
+
+    every = tf.function(lambda i: tf.map_fn(rate, i, fn_output_signature=tf.float32), autograph=False)
+    return every(tf.range(before, before + total)).numpy()

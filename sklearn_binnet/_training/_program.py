@@ -1,8 +1,8 @@
 """The compiled program: whole epochs of M members, data resident, validation and early stopping included.
 
-A program owns the variables of its members (weights and optimizer state, stacked along a member axis) and one
-`tf.function`. Everything that may differ between fits of one architecture is an input. Programs live in a bounded
-cache; a fit borrows one, loads its members into it, and reads the results out.
+To the host a program is a function of tensors: what may differ between fits of one architecture goes in, and the
+members' state comes out. Inside, the optimizer works on variables, loaded at the start of a call. Programs live in a
+bounded cache.
 """
 
 from __future__ import annotations
@@ -20,106 +20,91 @@ from numpy.typing import NDArray
 from sklearn_binnet._training._contract import Network
 from sklearn_binnet._training._isolation import isolated_random
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
+from sklearn_binnet._training._layout import Layout
 from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._optimizer import member_optimizer
 
 MAX_PROGRAMS = 32
+
+State = dict[str, Any]
+"""`last`: the stacked weights as `Layout.pack` gives them, then the optimizer's variables with a member axis in front,
+as each member's last epoch left them. `best`: the weights of each member's best epoch."""
 
 
 class Program:
     """Trains `members` networks of one architecture, `n_features` columns, with one optimizer and metric set."""
 
-    def __init__(
-        self,
-        network: Network,
-        optimizer: dict,
-        members: int,
-        n_features: int,
-        metrics: MetricSet,
-        xla: bool,
-    ):
+    def __init__(self, network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool):
         import keras
         import tensorflow as tf
 
-        self.lock = threading.Lock()
+        self._lock = threading.Lock()
         self._network, self._metrics, self.members = network, metrics, members
         with isolated_random(0):
             self._model, self.dropout_rates = trainable_copy(network.build())
         if not self._model.built:
             self._model.build((None, n_features))
-        self._trainable = [v.trainable for v in self._model.weights]
-        self._shapes = [tuple(v.shape) for v in self._model.weights]
-        self._sizes = [int(np.prod(s)) for s, t in zip(self._shapes, self._trainable, strict=True) if t]
-        parameters = sum(self._sizes)
-        self._flat = keras.Variable(tf.zeros((members, parameters)), name="parameters")
-        self._states = [
-            tf.Variable(tf.zeros((members, *s), v.dtype), trainable=False)
-            for s, t, v in zip(self._shapes, self._trainable, self._model.weights, strict=True)
-            if not t
-        ]
-        self._best_flat = tf.Variable(tf.zeros((members, parameters)), trainable=False)
-        self._best_states = [tf.Variable(s, trainable=False) for s in self._states]
-        self._clip, self._optimizer, self._rates = _member_optimizer(optimizer, self._flat)
-        self._fresh_optimizer = [v.numpy() for v in self._optimizer.variables]
-        self.run = tf.function(self._run, jit_compile=xla, autograph=False)
+        self.layout = Layout(self._model)
+        self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
+        self._clip, self._optimizer, self._rates = member_optimizer(optimizer, self._flat)
+        self._fresh = [v.numpy() for v in self._optimizer.variables]
+        # A function of its own, not the method: TensorFlow counts retraces by function, and warns.
+        self._compiled = tf.function(lambda *args: self._run(*args), jit_compile=xla, autograph=False)
 
-    # ------------------------------------------------------------- in and out
-    def load(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> None:
-        """Set the members' weights and optimizer states (None: fresh)."""
-        self.replace_weights(weights)
-        for best, variable in zip([self._best_flat, *self._best_states], [self._flat, *self._states], strict=True):
-            best.assign(variable)
-        states = [
-            s or [v[i : i + 1] if v.ndim else v for v in self._fresh_optimizer] for i, s in enumerate(optimizer_states)
-        ]
-        for variable, values in zip(self._optimizer.variables, zip(*states, strict=True), strict=True):
-            variable.assign(np.concatenate(values) if values[0].ndim else values[0])
+    # ------------------------------------------------------------- for the host
+    def run(self, state: State, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:
+        """Run epochs `first` to `last` of the resident plan; return state, history and state of early stopping."""
+        with self._lock:
+            return self._compiled(state, data, plan, watch, first, last)
 
-    def replace_weights(self, weights: Sequence[list[NDArray]]) -> None:
-        """Set the members' weights in the midst of a training; optimizer and best weights stay."""
-        self._flat.assign(np.stack([self._flatten(w) for w in weights]))
-        fixed = [[w for w, t in zip(ws, self._trainable, strict=True) if not t] for ws in weights]
-        for variable, values in zip(self._states, zip(*fixed, strict=True), strict=True):
-            variable.assign(np.stack(values))
-
-    def weights(self, best: bool) -> list[list[NDArray]]:
-        """Return every member's weights in the order of `keras.Model.weights`."""
-        flat = (self._best_flat if best else self._flat).numpy()
-        states = [s.numpy() for s in (self._best_states if best else self._states)]
-        ends = np.cumsum(self._sizes)[:-1]
-        out = []
-        for m in range(self.members):
-            trained, fixed = iter(np.split(flat[m], ends)), iter(s[m] for s in states)
-            out.append(
-                [
-                    (next(trained).reshape(shape) if t else next(fixed)).copy()
-                    for shape, t in zip(self._shapes, self._trainable, strict=True)
-                ]
-            )
-        return out
-
-    def optimizer_states(self) -> list[list[NDArray]]:
-        """Return every member's optimizer state, to go on from later."""
-        values = [v.numpy() for v in self._optimizer.variables]
-        return [[v[m : m + 1].copy() if v.ndim else v for v in values] for m in range(self.members)]
-
-    def _flatten(self, weights: list[NDArray]) -> NDArray[np.float32]:
-        parts = [np.ravel(w) for w, t in zip(weights, self._trainable, strict=True) if t]
-        return np.concatenate(parts).astype(np.float32) if parts else np.zeros(0, np.float32)
-
-    # ------------------------------------------------------------- one member, one batch
-    def _unflatten(self, flat: Any) -> list[Any]:
+    def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> State:
+        """Return the state that starts a training; an optimizer state of None starts afresh."""
         import tensorflow as tf
 
-        shapes = [s for s, t in zip(self._shapes, self._trainable, strict=True) if t]
-        return [tf.reshape(part, s) for part, s in zip(tf.split(flat, self._sizes), shapes, strict=True)]
+        stacked = [tf.constant(a) for a in self.layout.pack(weights)]
+        fresh = [v[0] if v.ndim else v for v in self._fresh]
+        members = [fresh if s is None else s for s in optimizer_states]
+        optimizer = [
+            tf.constant(np.stack(values), v.dtype)
+            for v, values in zip(self._fresh, zip(*members, strict=True), strict=True)
+        ]
+        return {"last": stacked + optimizer, "best": stacked}
 
+    def weights(self, state: State, best: bool) -> list[list[NDArray]]:
+        """Return every member's weights in the order of `keras.Model.weights`."""
+        n_stacked = len(state["best"])
+        return self.layout.unpack([a.numpy() for a in state["best" if best else "last"][:n_stacked]])
+
+    def replace_weights(self, state: State, weights: Sequence[list[NDArray]]) -> State:
+        """Return the state with other weights in the midst of a training; optimizer and best weights stay."""
+        import tensorflow as tf
+
+        stacked = [tf.constant(a) for a in self.layout.pack(weights)]
+        return {**state, "last": stacked + state["last"][len(stacked) :]}
+
+    def optimizer_states(self, state: State) -> list[list[NDArray]]:
+        """Return every member's optimizer state, to go on from later."""
+        values = [a.numpy() for a in state["last"][len(state["best"]) :]]
+        return [[v[m].copy() for v in values] for m in range(self.members)]
+
+    @property
+    def n_traces(self) -> int:
+        """How often TensorFlow traced the program: once for every set of shapes."""
+        return self._compiled.experimental_get_tracing_count()
+
+    def fits(self, optimizer_state: list[NDArray]) -> bool:
+        """Return whether an optimizer state was left by the same optimizer on the same architecture."""
+        expected = [v.shape[1:] for v in self._fresh]
+        return [np.shape(v) for v in optimizer_state] == expected
+
+    # ------------------------------------------------------------- one member, one batch
     def _gradient(self, args: tuple) -> tuple:
         """Gradient, new states, loss and probabilities of one member's batch."""
         import tensorflow as tf
 
         flat, states, x, y, w, mask, key, rates = args
         answers = tf.maximum(tf.reduce_sum(mask), 1.0) * self._network.n_labels
-        parameters = self._unflatten(flat)
+        parameters = self.layout.split(flat)
         with tf.GradientTape() as tape, tracing(Batch(mask, key, rates)):
             tape.watch(parameters)
             outputs, states, extra = self._model.stateless_call(
@@ -138,7 +123,7 @@ class Program:
 
         flat, states, x, y, w = args
         outputs, _, extra = self._model.stateless_call(
-            self._unflatten(flat), states, x, training=False, return_losses=True
+            self.layout.split(flat), states, x, training=False, return_losses=True
         )
         loss = tf.reduce_sum(self._network.losses(y, outputs) * w)
         watched = self._network.probabilities(outputs) if self._metrics else tf.zeros((0, self._network.n_labels))
@@ -153,196 +138,147 @@ class Program:
         return tf.nest.map_structure(lambda r: r[None], result)
 
     # ------------------------------------------------------------- the program
-    def _run(self, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:
-        """Run epochs `first` to `last` of the resident plan; return histories and the state of early stopping."""
+    def _run(self, state: State, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:
         import tensorflow as tf
 
+        n_stacked = len(state["best"])
+        flat, *fixed = state["last"][:n_stacked]
+        self._flat.assign(flat)
+        training = tf.argmin(tf.cast(watch["stopped"], tf.int32))
+        for variable, value in zip(self._optimizer.variables, state["last"][n_stacked:], strict=True):
+            variable.assign(value if variable.shape.rank else value[training])  # scalars count steps: same for all
         epochs = plan["order"].shape[0]
-        columns = 2 * (1 + len(self._metrics))
-        history = tf.fill((epochs, self.members, columns), float("nan"))
+        history = tf.fill((epochs, self.members, 2 * (1 + len(self._metrics))), float("nan"))
 
-        def running(epoch, watch, history):
-            return (epoch < last) & ~tf.reduce_all(watch["stopped"])
+        def running(epoch, *loop):
+            return (epoch < last) & ~tf.reduce_all(loop[-1]["stopped"])
 
-        def one_epoch(epoch, watch, history):
-            train = self._train_epoch(data, plan, epoch)
-            validation = self._validate(data, plan)
+        def one_epoch(epoch, fixed, state, history, watch):
+            fixed, train = self._train_epoch(fixed, data, plan, epoch)
+            validation = self._validate(fixed, data, plan)
             row = tf.concat([train, validation], 1)
             history = tf.tensor_scatter_nd_update(history, [[epoch - first]], row[None])
-            return epoch + 1, self._observe(plan, watch, train[:, 0], validation[:, 0]), history
+            now = [self._flat.value, *fixed, *(v.value for v in self._optimizer.variables)]
+            state, watch = _observe(plan, now, state, watch, train[:, 0], validation[:, 0])
+            return epoch + 1, fixed, state, history, watch
 
-        _, watch, history = tf.while_loop(running, one_epoch, (first, watch, history), maximum_iterations=epochs)
-        return history, watch
+        loop = (first, fixed, state, history, watch)
+        _, _, state, history, watch = tf.while_loop(running, one_epoch, loop, maximum_iterations=epochs)
+        return state, history, watch
 
-    def _train_epoch(self, data: dict, plan: dict, epoch: Any) -> Any:
-        """Run all steps of an epoch; return loss and metrics, (M, 1 + metrics)."""
+    def _train_epoch(self, fixed: list, data: dict, plan: dict, epoch: Any) -> tuple:
+        """Run all steps of an epoch; return the new fixed variables, and loss and metrics, (M, 1 + metrics)."""
         import tensorflow as tf
 
-        order = plan["order"][epoch]
-        rates = plan["rate_factors"][epoch]
-        members, steps_held, width = order.shape[0], order.shape[1], order.shape[2]
-        batch, n_train = plan["batch_size"], plan["n_train"]
-        watched = tf.TensorArray(
-            tf.float32,
-            steps_held if self._metrics else 0,
-            element_shape=(members, width, self._network.n_labels),
-        )
+        order, factors = plan["order"][epoch], plan["rate_factors"][epoch]
+        members, steps_held, width = order.shape
+        n_train = plan["n_train"]
 
-        def step(i, total, watched):
+        def step(i, fixed, total, watched):
             rows = order[:, i]
-            count = tf.clip_by_value(n_train - i * batch, 0, batch)
+            count = tf.clip_by_value(n_train - i * plan["batch_size"], 0, plan["batch_size"])
             mask = tf.cast(tf.range(width)[None] < count[:, None], tf.float32)
             x, y = tf.gather(data["X"], rows), tf.gather(data["y"], rows)
             w = tf.gather(data["weights"], rows) * (mask * plan["weight_scale"][:, None])[:, :, None]
             step_id = tf.cast((plan["epochs_before"] + epoch) * plan["steps"] + i, tf.uint32)
             keys = mix(plan["seeds"] + step_id * tf.constant(2246822519, tf.uint32))
-            args = (
-                self._flat.value,
-                [s.value() for s in self._states],
-                x,
-                y,
-                w,
-                mask,
-                keys,
-                plan["dropout_rates"],
-            )
-            gradient, states, loss, probabilities = self._each_member(self._gradient, args)
-            self._rates.now = rate = (plan["rates"] * rates[i])[:, None]
+            args = (self._flat.value, fixed, x, y, w, mask, keys, plan["dropout_rates"])
+            gradient, fixed, loss, shown = self._each_member(self._gradient, args)
+            self._rates.now = rate = (plan["rates"] * factors[i])[:, None]
             self._flat.assign(self._flat.value * (1.0 - rate * plan["weight_decay"][:, None]))
             self._optimizer.apply([gradient], [self._flat])
-            for variable, value in zip(self._states, states, strict=True):
-                variable.assign(value)
             if self._metrics:
-                watched = watched.write(i, probabilities)
-            return i + 1, total + loss * tf.cast(count, tf.float32), watched
+                watched = watched.write(i, shown)
+            return i + 1, fixed, total + loss * tf.cast(count, tf.float32), watched
 
-        start = (tf.constant(0), tf.zeros(members), watched)
-        _, total, watched = tf.while_loop(lambda i, *_: i < plan["steps"], step, start, maximum_iterations=steps_held)
+        start = (tf.constant(0), fixed, tf.zeros(members), self._watched(steps_held, width))
+        _, fixed, total, watched = tf.while_loop(
+            lambda i, *_: i < plan["steps"], step, start, maximum_iterations=steps_held
+        )
         loss = (total / tf.cast(n_train, tf.float32))[:, None]
         if not self._metrics:
-            return loss
-        shown = tf.reshape(tf.transpose(watched.stack(), (1, 0, 2, 3)), (members, steps_held * width, -1))
+            return fixed, loss
         place = tf.range(steps_held * width)
-        position = place // width * batch + place % width
-        real = (place % width < batch)[None] & (position[None] < n_train[:, None])
-        rows = tf.reshape(order, (members, -1))
-        return tf.concat(
-            [
-                loss,
-                self._metrics.results(tf.gather(data["y"], rows), shown, real, data["threshold"]),
-            ],
-            1,
-        )
+        column = place % width
+        position = place // width * plan["batch_size"] + column
+        real = (column < plan["batch_size"])[None] & (position[None] < n_train[:, None])
+        return fixed, tf.concat([loss, self._measure(order, watched, real, data)], 1)
 
-    def _validate(self, data: dict, plan: dict) -> Any:
+    def _validate(self, fixed: list, data: dict, plan: dict) -> Any:
         """Return validation loss and metrics, (M, 1 + metrics); NaN without validation rows."""
         import tensorflow as tf
 
-        rows = plan["validation"]
+        rows, n_rows = plan["validation"], plan["n_validation"]
         members, blocks, width = rows.shape
         if blocks == 0:
             return tf.fill((members, 1 + len(self._metrics)), float("nan"))
-        n_validation = plan["n_validation"]
-        watched = tf.TensorArray(
-            tf.float32,
-            blocks if self._metrics else 0,
-            element_shape=(members, width, self._network.n_labels),
-        )
 
-        def block(i, total, weight, extra, watched):
+        def block(i, total, weight, penalty, watched):
             idx = rows[:, i]
-            mask = tf.cast((i * width + tf.range(width))[None] < n_validation[:, None], tf.float32)
+            mask = tf.cast((i * width + tf.range(width))[None] < n_rows[:, None], tf.float32)
             w = tf.gather(data["weights"], idx) * mask[:, :, None]
-            states = [s.value() for s in self._states]
-            args = (
-                self._flat.value,
-                states,
-                tf.gather(data["X"], idx),
-                tf.gather(data["y"], idx),
-                w,
-            )
-            loss, probabilities, extra = self._each_member(self._evaluate, args)
+            args = (self._flat.value, fixed, tf.gather(data["X"], idx), tf.gather(data["y"], idx), w)
+            loss, shown, penalty = self._each_member(self._evaluate, args)
             if self._metrics:
-                watched = watched.write(i, probabilities)
-            return i + 1, total + loss, weight + tf.reduce_sum(w, (1, 2)), extra, watched
+                watched = watched.write(i, shown)
+            return i + 1, total + loss, weight + tf.reduce_sum(w, (1, 2)), penalty, watched
 
-        needed = (tf.reduce_max(n_validation) + width - 1) // width
-        start = (tf.constant(0), tf.zeros(members), tf.zeros(members), tf.zeros(members), watched)
-        _, total, weight, extra, watched = tf.while_loop(
+        needed = (tf.reduce_max(n_rows) + width - 1) // width
+        none = tf.zeros(members)
+        start = (tf.constant(0), none, none, none, self._watched(blocks, width))
+        _, total, weight, penalty, watched = tf.while_loop(
             lambda i, *_: i < needed, block, start, maximum_iterations=blocks
         )
-        loss = (total / weight + extra)[:, None]
+        loss = (total / weight + penalty)[:, None]
         if not self._metrics:
             return loss
-        shown = tf.reshape(tf.transpose(watched.stack(), (1, 0, 2, 3)), (members, blocks * width, -1))
-        real = tf.range(blocks * width)[None] < n_validation[:, None]
-        y = tf.gather(data["y"], tf.reshape(rows, (members, -1)))
-        return tf.concat([loss, self._metrics.results(y, shown, real, data["threshold"])], 1)
+        real = tf.range(blocks * width)[None] < n_rows[:, None]
+        return tf.concat([loss, self._measure(rows, watched, real, data)], 1)
 
-    def _observe(self, plan: dict, watch: dict, train_loss: Any, loss: Any) -> dict:
-        """Early stopping, per member: keep the best weights, count the epochs without a gain."""
+    # ------------------------------------------------------------- metrics
+    def _watched(self, batches: int, width: int) -> Any:
+        """Return an array for the probabilities of every batch; of length 0 if no metric asks for them."""
         import tensorflow as tf
 
-        alive = ~watch["stopped"]
-        epochs = watch["epochs"] + tf.cast(alive, tf.int32)
-        diverged = ~tf.math.is_finite(train_loss)
-        if plan["validation"].shape[1] == 0:
-            return {**watch, "epochs": epochs, "stopped": watch["stopped"] | diverged}
-        better = alive & (loss < watch["best"])
-        for best, now in [
-            (self._best_flat, self._flat.value),
-            *zip(self._best_states, self._states, strict=True),
-        ]:
-            pick = tf.reshape(better, [-1] + [1] * (len(best.shape) - 1))
-            best.assign(tf.where(pick, tf.convert_to_tensor(now), best.value()))
-        gained = loss < watch["reference"] - plan["min_delta"]
-        waited = tf.where(gained, 0, watch["waited"] + 1)
-        return {
-            "epochs": epochs,
-            "best_epoch": tf.where(better, epochs, watch["best_epoch"]),
-            "best": tf.where(better, loss, watch["best"]),
-            "reference": tf.where(alive & gained, loss, watch["reference"]),
-            "waited": tf.where(alive, waited, watch["waited"]),
-            "stopped": watch["stopped"] | (waited >= plan["patience"]) | diverged | ~tf.math.is_finite(loss),
-        }
+        shape = (self.members, width, self._network.n_labels)
+        return tf.TensorArray(tf.float32, batches if self._metrics else 0, element_shape=shape)
+
+    def _measure(self, rows: Any, watched: Any, real: Any, data: dict) -> Any:
+        """Return the metrics (M, metrics) of rows (M, batches, width) with the probabilities watched."""
+        import tensorflow as tf
+
+        n = int(np.prod(rows.shape[1:]))
+        shown = tf.reshape(tf.transpose(watched.stack(), (1, 0, 2, 3)), (self.members, n, self._network.n_labels))
+        answers = tf.gather(data["y"], tf.reshape(rows, (self.members, n)))
+        return self._metrics.results(answers, shown, real, data["threshold"])
 
 
-def _member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
-    """Return gradient clipping, the optimizer built on the stacked parameters, and the holder of its rates."""
-    import keras
+def _observe(plan: dict, now: list, state: State, watch: dict, train_loss: Any, loss: Any) -> tuple[State, dict]:
+    """End an epoch: early stopping, per member. Those that stopped before keep their state as it was."""
     import tensorflow as tf
 
-    class MemberRates(keras.optimizers.schedules.LearningRateSchedule):
-        """Hands the optimizer the rates of the step being traced, one a member."""
+    def where(chosen: Any, new: Any, old: Any) -> Any:
+        return tf.where(tf.reshape(chosen, [-1] + [1] * (len(old.shape) - 1)), new, old)
 
-        now: Any = 0.0
-
-        def __call__(self, step):
-            return self.now
-
-        def get_config(self):
-            return {}
-
-    options = dict(config["config"])
-    by_value, by_norm, by_global_norm = (options.pop(k, None) for k in ("clipvalue", "clipnorm", "global_clipnorm"))
-    for key in ("learning_rate", "weight_decay", "name"):
-        options.pop(key, None)
-    if config["class_name"] == "AdamW":  # its decay is an input of the program, and all that sets it apart
-        config = {**config, "class_name": "Adam"}
-    rates = MemberRates()
-    optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
-    optimizer.build([flat])
-
-    def clip(gradients):
-        if by_norm is not None:
-            return [tf.clip_by_norm(g, by_norm) for g in gradients]
-        if by_global_norm is not None:
-            return tf.clip_by_global_norm(gradients, by_global_norm)[0]
-        if by_value is not None:
-            return [tf.clip_by_value(g, -by_value, by_value) for g in gradients]
-        return gradients
-
-    return clip, optimizer, rates
+    alive = ~watch["stopped"]
+    epochs = watch["epochs"] + tf.cast(alive, tf.int32)
+    lost = tf.reduce_any(~tf.math.is_finite(train_loss) & alive)  # the training fails: no member needs to go on
+    last = [where(alive, new, old) for new, old in zip(now, state["last"], strict=True)]
+    if plan["validation"].shape[1] == 0:
+        return {**state, "last": last}, {**watch, "epochs": epochs, "stopped": watch["stopped"] | lost}
+    lost |= tf.reduce_any(~tf.math.is_finite(loss) & alive)
+    better = alive & (loss < watch["best"])
+    best = [where(better, new, old) for new, old in zip(now, state["best"], strict=False)]
+    gained = loss < watch["reference"] - plan["min_delta"]
+    waited = tf.where(gained, 0, watch["waited"] + 1)
+    return {"last": last, "best": best}, {
+        "epochs": epochs,
+        "best_epoch": tf.where(better, epochs, watch["best_epoch"]),
+        "best": tf.where(better, loss, watch["best"]),
+        "reference": tf.where(alive & gained, loss, watch["reference"]),
+        "waited": tf.where(alive, waited, watch["waited"]),
+        "stopped": watch["stopped"] | (waited >= plan["patience"]) | lost,
+    }
 
 
 _programs: OrderedDict[Hashable, Program] = OrderedDict()
@@ -350,7 +286,7 @@ _programs_lock = threading.Lock()
 
 
 def borrow(network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool) -> Program:
-    """Return the program for this work, new or from the cache. Hold its lock while using it."""
+    """Return the program for this work, new or from the cache."""
     key = (
         network.key,
         json.dumps(optimizer, sort_keys=True, default=str),

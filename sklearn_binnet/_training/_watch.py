@@ -35,14 +35,27 @@ def needs_batches(callback: Any) -> bool:
     )
 
 
-class CallbackView:
-    """A member's copies of the callbacks, and the Keras model they look at."""
+def values_of(variables: Sequence[Any]) -> list[NDArray]:
+    """Return copies of Keras variables as arrays."""
+    return [np.array(v.numpy()) for v in variables]
 
-    def __init__(self, network: Network, member: Member, settings: Settings, steps: int):
+
+class CallbackView:
+    """A member's copies of the callbacks, and the Keras model they look at.
+
+    Parameters
+    ----------
+    model : keras.Model or None
+        Compiled model to show; None shows the network's own view.
+    """
+
+    def __init__(self, network: Network, member: Member, settings: Settings, steps: int, model: Any = None):
         import keras
 
-        with isolated_random(member.seed):
-            self.model, self._variables = network.view()
+        self.model, self._variables = (None, []) if model is None else (model, model.weights)
+        if model is None:
+            with isolated_random(member.seed):
+                self.model, self._variables = network.view()
             self.model.compile(optimizer=keras_optimizer(settings, member), loss="binary_crossentropy")
         self._callbacks = keras.callbacks.CallbackList(
             [copy.deepcopy(c) for c in settings.callbacks],
@@ -53,7 +66,16 @@ class CallbackView:
         )
         self._scheduled = not isinstance(settings.schedule, str)
         self._shown: list[NDArray] = []
-        self.stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a callback wants to stop."""
+        return bool(self.model.stop_training)
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The learning rate that callbacks want; None under a Keras schedule."""
+        return None if self._scheduled else float(np.asarray(self.model.optimizer.learning_rate))
 
     def begin(self, weights: list[NDArray]) -> None:
         """Start the training."""
@@ -61,16 +83,24 @@ class CallbackView:
         self._show(weights)
         self._callbacks.on_train_begin()
 
-    def begin_epoch(self, epoch: int) -> float | None:
-        """Start an epoch; return the learning rate that callbacks want, None under a Keras schedule."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Start an epoch."""
         self._callbacks.on_epoch_begin(epoch)
-        return None if self._scheduled else float(np.asarray(self.model.optimizer.learning_rate))
+
+    def begin_batch(self, batch: int) -> None:
+        """Start a step."""
+        self._callbacks.on_train_batch_begin(batch)
+
+    def end_batch(self, batch: int, weights: list[NDArray], logs: dict[str, float]) -> list[NDArray] | None:
+        """Show a step's weights and logs; return weights only if a callback changed them."""
+        self._show(weights)
+        self._callbacks.on_train_batch_end(batch, logs)
+        return self._changed()
 
     def end_epoch(self, epoch: int, weights: list[NDArray], logs: dict[str, float]) -> list[NDArray] | None:
         """Show an epoch's weights and logs; return weights only if a callback changed them."""
         self._show(weights)
         self._callbacks.on_epoch_end(epoch, logs)
-        self.stopped = bool(self.model.stop_training)
         return self._changed()
 
     def end(self, logs: dict[str, float]) -> list[NDArray] | None:
@@ -84,8 +114,8 @@ class CallbackView:
             variable.assign(value)
 
     def _changed(self) -> list[NDArray] | None:
-        now = [np.array(v) for v in self._variables]
-        same = all(np.array_equal(a, b) for a, b in zip(now, self._shown, strict=True))
+        now = values_of(self._variables)
+        same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(now, self._shown, strict=True))
         return None if same else now
 
 

@@ -1,1 +1,14 @@
-"""Placeholder."""
+"""Small real data sets, shipped with the package; they load without a network.
+
+- `load_ionosphere`: 351 radar returns, 34 numbers, good or bad
+- `load_red_wine`: 1,599 wines, 11 numbers, the grade of tasters; ask it your own question
+- `load_taxi`: 10,000 taxi trips, numbers and categories, tip or no tip (rare)
+
+Each returns what scikit-learn's loaders return. Tables, sources and licences are in `data/`.
+"""
+
+from ._ionosphere import load_ionosphere
+from ._red_wine import load_red_wine
+from ._taxi import load_taxi
+
+__all__ = ["load_ionosphere", "load_red_wine", "load_taxi"]

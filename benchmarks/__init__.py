@@ -1,0 +1,1 @@
+"""Benchmarks of sklearn_binnet; see README.md in this folder."""

@@ -1,0 +1,13 @@
+"""How fast are fits, searches and predictions, side by side with other libraries?
+
+Run `python -m benchmarks.speed` in the root of the repository.
+
+- `tasks.py`: the tasks, their shapes and the limits we hold ourselves to
+- `data.py`: the synthetic tables
+- `adapters/`: one small file a library
+- `measures.py`: what is timed, once in each fresh process
+- `members.py`: several networks at once, through this package's engine
+- `worker.py`, `runner.py`: the fresh processes and their order
+- `report.py`: medians, ratios, tables, files
+- `scaling.py`: how cost grows, and its picture
+"""

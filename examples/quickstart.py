@@ -1,0 +1,60 @@
+"""Real data in, a classifier with a tuned threshold out.
+
+Trains the built-in network on radar returns from the ionosphere. Bad returns should be found: at least 80 % of them,
+with 95 % confidence. Compares labels at the default threshold with labels at the tuned one on rows that neither has
+seen, and saves a picture of what the threshold does.
+
+    python examples/quickstart.py [picture.png]
+"""
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import f1_score, precision_score, recall_score
+from sklearn.model_selection import train_test_split
+
+from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
+from sklearn_binnet.datasets import load_ionosphere
+
+SCORES = {"precision": precision_score, "recall": recall_score, "F1": f1_score}
+
+
+def main(picture: str = "quickstart.png") -> None:
+    X, y = load_ionosphere(return_X_y=True)  # 1: a bad return
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
+
+    clf = BinaryNetClassifier(n_estimators=5, random_state=0).fit(X_train, y_train)
+    # The five networks hold out-of-fold probabilities, so that the tuner trains nothing more.
+    tuned = ThresholdTunerCV(clf, scoring="f1", constraint="recall >= 0.8", random_state=0).fit(X_train, y_train)
+    low, high = tuned.threshold_interval_
+    print(f"Stopped after {clf.n_iter_} epochs; best epochs {clf.best_iter_}.")
+    print(f"Tuned threshold {tuned.best_threshold_:.3f}, 95 % interval {low:.3f} to {high:.3f}.\n")
+
+    print(f"{'on ' + str(len(y_test)) + ' test rows':<20}{'default 0.5':>12}{'tuned':>12}{'change':>12}")
+    answers = clf.predict(X_test), tuned.predict(X_test)
+    for name, score in SCORES.items():
+        before, after = (score(y_test, answer) for answer in answers)
+        print(f"{name:<20}{before:>12.3f}{after:>12.3f}{after - before:>+12.3f}")
+
+    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    curve = tuned.curve_
+    called = np.maximum(curve.tp + curve.fp, 1)
+    lines = {
+        "precision": (curve.tp / called, "--"),
+        "recall": (curve.tp / (curve.tp + curve.fn), ":"),
+        "F1": (2 * curve.tp / (2 * curve.tp + curve.fp + curve.fn), "-"),
+    }
+    for name, (values, style) in lines.items():
+        ax.plot(curve.thresholds, values, style, label=name)
+    ax.axvspan(low, high, color="0.9", label="95 % interval")
+    ax.axvline(tuned.best_threshold_, color="k", linewidth=1, label=f"chosen: {tuned.best_threshold_:.2f}")
+    ax.set(xlabel="threshold", ylabel="out-of-fold score", xlim=(0, 1), ylim=(0, 1.02))
+    ax.set_title("What the threshold does on the training rows (out of fold)")
+    ax.legend(loc="lower center", ncols=2)
+    figure.savefig(picture, dpi=120)
+    print(f"\nPicture saved as {picture}.")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

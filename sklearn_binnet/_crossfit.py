@@ -1,0 +1,168 @@
+"""The models behind a tuned threshold, and scores of rows that they were not fitted on."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import (
+    ShuffleSplit,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    check_cv,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from ._compat import num_samples, safe_indexing
+from ._folds import fit_folds, last_step, response
+
+
+@dataclass
+class CrossFit:
+    """Fitted models and their responses to held-out rows.
+
+    Attributes
+    ----------
+    model : estimator
+        The model that stays.
+    fold_models : list of estimators
+        Models of the folds; empty where none were fitted.
+    method : str
+        Name of the response method.
+    folds : list of (rows, values, classes)
+        Held-out rows of each fold, the response to them as it comes and the classes of the model.
+    """
+
+    model: Any
+    method: str
+    folds: list
+    fold_models: list = field(default_factory=list)
+
+
+def make_splits(cv, X, y, *, refit, random_state, multilabel, split_params):
+    """Draw the splits, once.
+
+    Returns
+    -------
+    list of (train, test), or None for ``cv="prefit"``
+    """
+    if isinstance(cv, str):  # "prefit", as validated
+        if refit:
+            raise ValueError(
+                "When cv='prefit', refit cannot be True. Pass refit=False to keep the fitted estimator, or another cv."
+            )
+        return None
+    if isinstance(cv, Real) and 0 < float(cv) < 1:
+        shuffle = ShuffleSplit if multilabel else StratifiedShuffleSplit
+        splitter = shuffle(n_splits=1, test_size=cv, random_state=random_state)
+    elif cv is None and not multilabel:
+        largest = np.unique(np.asarray(y), return_counts=True)[1].max()
+        splitter = StratifiedKFold(max(2, min(5, int(largest))))
+    else:
+        splitter = check_cv(cv, y=y, classifier=True)
+    splits = list(splitter.split(X, y, **split_params))
+    if not refit and len(splits) > 1:
+        raise ValueError(
+            "When cv has several folds, refit cannot be False. Pass refit=True, or a cv with one "
+            f"split; got {len(splits)} splits."
+        )
+    return splits
+
+
+def use_prefit(estimator, X, methods):
+    """Scores of an estimator that is fitted already."""
+    try:
+        check_is_fitted(estimator)
+        classes = estimator.classes_
+    except (NotFittedError, AttributeError) as error:
+        raise NotFittedError(
+            "When cv='prefit', `estimator` must be fitted. Fit it on other rows than these, or choose another cv."
+        ) from error
+    values, method = response(estimator, X, methods)
+    return CrossFit(estimator, method, [(np.arange(num_samples(X)), values, classes)])
+
+
+def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n_jobs):
+    """Fit the model that stays and the models of the folds.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : array-like
+    splits : list of (train, test)
+    methods : list of str
+        Response methods in the order of preference.
+    refit : bool
+        Whether the model that stays is fitted on all rows.
+    own_oof : bool
+        Whether out-of-fold probabilities that the model offers itself may replace the folds.
+    fit_params : dict
+    n_jobs : int or None
+
+    Returns
+    -------
+    CrossFit
+    """
+    model = None
+    if refit and own_oof:
+        (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
+        proba = getattr(last_step(model), "oof_proba_", None)
+        if proba is not None and len(proba) == num_samples(X) and methods[0] == "predict_proba":
+            return CrossFit(model, "predict_proba", [_own_fold(model, np.asarray(proba))])
+    splits = _with_both_classes(y, splits)
+    row_sets = [np.asarray(train) for train, _ in splits]
+    if refit and model is None:
+        model, *models = fit_folds(estimator, X, y, [None, *row_sets], fit_params, n_jobs)
+    else:
+        models = fit_folds(estimator, X, y, row_sets, fit_params, n_jobs)
+    if not refit and not models:
+        (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
+    folds, method = [], methods[0]
+    for fitted, (_, test) in zip(models, splits, strict=True):
+        values, method = response(fitted, safe_indexing(X, test), methods)
+        folds.append((np.asarray(test), values, fitted.classes_))
+    if not refit and models:
+        return CrossFit(models[0], method, folds)
+    return CrossFit(model, method, folds, models)
+
+
+def _own_fold(model, proba):
+    """One fold of all rows from the out-of-fold probabilities of a model."""
+    classes = model.classes_
+    if proba.ndim == 1:
+        # One column is P(positive class of the model), which need not be its last class.
+        positive = getattr(last_step(model), "pos_label_", None)
+        flip = positive is not None and positive == classes[0] != classes[1]
+        proba = np.column_stack([proba, 1 - proba] if flip else [1 - proba, proba])
+    rows = np.flatnonzero(np.isfinite(proba).all(axis=1))
+    return rows, proba[rows], classes
+
+
+def _with_both_classes(y, splits):
+    """Keep the splits whose training rows hold two classes (any, for multilabel targets)."""
+    y = np.asarray(y)
+    if y.ndim > 1:
+        return splits
+    kept = [(train, test) for train, test in splits if len(np.unique(y[train])) > 1]
+    if len(kept) < len(splits) and len(np.unique(y)) > 1:
+        warnings.warn(
+            f"{len(splits) - len(kept)} of {len(splits)} folds have training rows of one class "
+            "only and are left out; use fewer or stratified folds.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return kept
+    return splits
+
+
+def average_response(models, X, methods):
+    """Mean response of several models."""
+    total, method = response(models[0], X, methods)
+    total = total.astype(np.float64)
+    for model in models[1:]:
+        total = total + response(model, X, methods)[0]
+    return total / len(models), method

@@ -1,0 +1,176 @@
+"""A user's network between encoder and classifier: in training, and as plain data after it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_binnet._models._builtin import raw_input
+from sklearn_binnet._models._encoding import Encoder, Identity
+from sklearn_binnet._models._forward import forward
+from sklearn_binnet._models._user import UserNetwork, resolve_user_model
+from sklearn_binnet._training._optimizer import Optimizer
+
+
+class EncodedUserNetwork:
+    """A `UserNetwork` whose columns come encoded; the engine and the recipe see this one."""
+
+    def __init__(self, network: UserNetwork, encoder: Encoder, model: Any):
+        self._network, self.encoder, self._model = network, encoder, model
+        self.n_labels, self.keras_reason, self.eager = network.n_labels, network.keras_reason, network.eager
+        self.optimizer = compiled_optimizer(network)
+        self.metrics = network.metrics
+
+    @property
+    def key(self) -> Hashable:
+        """What shapes the network."""
+        return self._network.key
+
+    @property
+    def dropout_rates(self) -> list[float] | None:
+        """The rates of its dropout layers."""
+        return self._network.dropout_rates
+
+    def initial_weights(self, seed: int) -> list[NDArray]:
+        """Draw initial weights in the order of Keras' model."""
+        return self._network.initial_weights(seed)
+
+    def build(self) -> Any:
+        """Return the Keras model from encoded columns to outputs."""
+        return self._network.build()
+
+    def view(self) -> tuple[Any, list[Any]]:
+        """Return the Keras model from raw columns to outputs, and the user's weights in it."""
+        import keras
+
+        inner = self._network.build()
+        inputs = raw_input(self.encoder)
+        encoded = keras.ops.cast(self.encoder.keras(inputs), "float32")
+        return keras.Model(inputs, inner(encoded)), inner.weights
+
+    def losses(self, y: Any, outputs: Any) -> Any:
+        """Return the loss of every answer."""
+        return self._network.losses(y, outputs)
+
+    def probabilities(self, outputs: Any) -> Any:
+        """Return P(positive)."""
+        return self._network.probabilities(outputs)
+
+    def targets(self, y: NDArray) -> NDArray:
+        """Return y as the head's loss wants it."""
+        return self._network.targets(y)
+
+    def answers(self, targets: Any) -> Any:
+        """Return the answers that targets stand for."""
+        return self._network.answers(targets)
+
+    def keras_loss(self) -> Any:
+        """Return the loss for `Model.compile`."""
+        return self._network.keras_loss()
+
+    def _source(self) -> Any:
+        return self._model if self._network.state()["own"] else None
+
+    def fitted(self, members: Sequence[list[NDArray]]) -> FittedUser:
+        """Return the network with the members' trained weights."""
+        return FittedUser(self._network.state(), self.encoder, [list(w) for w in members], self._source())
+
+
+@dataclass(frozen=True)
+class FittedUser:
+    """Trained members of a user's network: arrays and a description, no TensorFlow."""
+
+    state: dict[str, Any]
+    encoder: Encoder
+    weights: list[list[NDArray]]
+    """Of every member, in the order of Keras' model."""
+    source: Any
+    """The user's model, only where it holds code that a description can't bring back."""
+
+    @property
+    def n_labels(self) -> int:
+        """L, the number of yes/no questions."""
+        return self.state["n_labels"]
+
+    @property
+    def network(self) -> UserNetwork:
+        """The network, made again from its description when needed."""
+        if "_network" not in self.__dict__:
+            object.__setattr__(self, "_network", UserNetwork.from_state(self.state, self.source))
+        return self.__dict__["_network"]
+
+    def logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows: the mean over members, or one member's."""
+        encoded = self.encoder.transform(X)
+        members = self.weights if member is None else [self.weights[member]]
+        logits = [self.network.logits(forward(self.network, weights, encoded)) for weights in members]
+        return logits[0] if len(logits) == 1 else np.mean(logits, axis=0)
+
+    def keras_models(self) -> list[Any]:
+        """Return the members as Keras models from raw columns to P(yes)."""
+        import keras
+
+        models = []
+        for weights in self.weights:
+            model, variables = EncodedUserNetwork(self.network, self.encoder, self.source).view()
+            for variable, value in zip(variables, weights, strict=True):
+                variable.assign(value)
+            models.append(keras.Model(model.inputs, self.network.probabilities(model.outputs[0])))
+        return models
+
+    def keras_model(self) -> Any:
+        """Return one Keras model from raw columns to the final probability: the members' mean logit."""
+        import keras
+
+        members = self.keras_models()
+        if len(members) == 1:
+            return members[0]
+        inputs = raw_input(self.encoder)
+        logits = []
+        for member in members:
+            p = keras.ops.clip(member(inputs), 1e-7, 1 - 1e-7)
+            logits.append(keras.ops.log(p) - keras.ops.log1p(-p))
+        return keras.Model(inputs, keras.ops.sigmoid(keras.layers.Average()(logits)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the live network out of pickles."""
+        return {k: v for k, v in self.__dict__.items() if k != "_network"}
+
+
+def compiled_optimizer(network: UserNetwork) -> Optimizer | None:
+    """Return what the user compiled the model with, rates apart, or None."""
+    if network.optimizer is None:
+        return None
+    config = dict(network.optimizer["config"])
+    for rate in ("learning_rate", "weight_decay", "name"):
+        config.pop(rate, None)
+    own = {"class": network.optimizer_class} if network.optimizer_class else {}
+    rate = network.optimizer_learning_rate
+    fixed = isinstance(rate, float)
+    return Optimizer(
+        {**network.optimizer, **own, "config": config},
+        rate if fixed else 1.0,
+        None if fixed else rate,
+        network.optimizer_weight_decay or 0.0,
+    )
+
+
+def encoded_user_network(model: Any, encoder: Encoder, answers: NDArray, seed: int) -> EncodedUserNetwork:
+    """Return the network of the user's `model` for columns that `encoder` encodes.
+
+    Raises
+    ------
+    ValueError
+        The model reads raw columns (an Embedding, its own Normalization), but they would come standardized.
+    """
+    network = resolve_user_model(model, n_features=encoder.n_encoded, n_labels=answers.shape[1], y01=answers, seed=seed)
+    if network.needs_raw_input and not isinstance(encoder, Identity):
+        raise ValueError(
+            "encoding must be None for this model: it has a layer that reads raw columns (such as Embedding or "
+            "Normalization), but encoding='standardize' would scale them first."
+        )
+    return EncodedUserNetwork(network, encoder, model)

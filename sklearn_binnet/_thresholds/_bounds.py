@@ -1,0 +1,108 @@
+"""Confidence bounds for metrics on a curve."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import betaincinv
+
+from ._metrics import METRICS, Metric, ratio
+
+
+def clopper_pearson(successes, trials, alpha, side):
+    """One-sided exact binomial bound for a proportion.
+
+    Parameters
+    ----------
+    successes, trials : array-like
+        Need not be whole numbers: weighted counts come as effective ones.
+    alpha : float
+        Probability that the bound is wrong.
+    side : {"lower", "upper"}
+
+    Returns
+    -------
+    ndarray
+        0 (lower) or 1 (upper) where there are no trials.
+
+    References
+    ----------
+    Clopper, Pearson (1934), "The use of confidence or fiducial limits illustrated in the case of
+    the binomial", Biometrika 26.
+    """
+    successes, trials = np.broadcast_arrays(
+        np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    )
+    failures = np.maximum(trials - successes, 0)
+    # Weighted sums carry rounding noise: a trace of a success is none.
+    tiny = 1e-9 * np.maximum(trials, 1)
+    if side == "lower":
+        inside = successes > tiny
+        value = betaincinv(np.where(inside, successes, 1.0), failures + 1, alpha)
+        return np.where(inside, value, 0.0)
+    inside = failures > tiny
+    value = betaincinv(successes + 1, np.where(inside, failures, 1.0), 1 - alpha)
+    return np.where(inside, value, 1.0)
+
+
+def _proportion_counts(metric, counts):
+    """Proportion and effective number of trials (Kish) of a proportion metric at each cut."""
+    named = dict(zip(("tn", "fp", "fn", "tp"), counts.confusion(), strict=True))
+    squares = dict(
+        zip(
+            ("tn", "fp", "fn", "tp"),
+            type(counts)(counts.tp_sq, counts.fp_sq, counts.tp, counts.fp).confusion(),
+            strict=True,
+        )
+    )
+    numerator, denominator = metric.proportion
+    weight = sum(named[key] for key in denominator)
+    weight_sq = sum(squares[key] for key in denominator)
+    estimate = ratio(sum(named[key] for key in numerator), weight)
+    return estimate, ratio(weight * weight, weight_sq)
+
+
+def _corner(metric, counts, alpha, better):
+    """Metric at the joint bound of recall and specificity, each at half the level.
+
+    Any metric that does not fall when recall or specificity rise, at the class sizes observed, is
+    at least its value at this corner.
+    """
+    tp, fp, tp_sq, fp_sq = counts
+    n_positive, n_negative = tp[..., -1:], fp[..., -1:]
+    size_positive = ratio(n_positive**2, tp_sq[..., -1:])
+    size_negative = ratio(n_negative**2, fp_sq[..., -1:])
+    side = "upper" if better else "lower"
+    recall = clopper_pearson(ratio(tp, n_positive) * size_positive, size_positive, alpha / 2, side)
+    specificity = clopper_pearson((1 - ratio(fp, n_negative)) * size_negative, size_negative, alpha / 2, side)
+    return metric(
+        specificity * n_negative,
+        (1 - specificity) * n_negative,
+        (1 - recall) * n_positive,
+        recall * n_positive,
+    )
+
+
+def metric_bound(metric: Metric, counts, alpha, side):
+    """Bound of a metric's true value at each cut, taken for itself, at level `alpha`.
+
+    Parameters
+    ----------
+    metric : Metric
+    counts : Counts
+    alpha : float
+        Probability that the bound is wrong, for one cut.
+    side : {"lower", "upper"}
+
+    Returns
+    -------
+    ndarray of shape (n_cuts,)
+    """
+    if metric.proportion is not None:
+        estimate, trials = _proportion_counts(metric, counts)
+        return clopper_pearson(estimate * trials, trials, alpha, side)
+    if metric.name == "f1":
+        # F1 = 2 J / (1 + J) with J the Jaccard index, a proportion of the rows that are not
+        # true negatives.
+        bound = metric_bound(METRICS["jaccard"], counts, alpha, side)
+        return 2 * bound / (1 + bound)
+    return _corner(metric, counts, alpha, (side == "upper") == metric.greater_is_better)

@@ -1,0 +1,593 @@
+"""ThresholdTunerCV: the scikit-learn contract around the threshold rules."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
+from sklearn.utils import (
+    Bunch,
+    assert_all_finite,
+    check_random_state,
+    column_or_1d,
+    get_tags,
+    indexable,
+)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from . import _thresholds as th
+from ._compat import Interval, RealNotInt, StrOptions, index_params, num_samples, safe_indexing
+from ._costs import check_row_costs
+from ._crossfit import average_response, cross_fit, make_splits, use_prefit
+from ._folds import binary_scores, last_step
+from ._scoring import resolve_scoring, routed_scorer
+from ._tuning import Evidence, fold_thresholds, make_settings, tune
+
+# Rows up to which `ensemble="auto"` averages the fold models.
+AUTO_ENSEMBLE_ROWS = 20_000
+
+
+def _estimator_has(method):
+    """Whether the fitted estimator, or else the given one, has a method."""
+
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
+
+    Out-of-fold scores are computed once, by cross-validation; a threshold is chosen from them and
+    the classifier is fitted to all rows. The constructor's parameters and the fitted attributes
+    include those of :class:`sklearn.model_selection.TunedThresholdClassifierCV`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Classifier with `predict_proba` or `decision_function`, a pipeline for instance.
+    scoring : str or callable, default="balanced_accuracy"
+        What to maximise:
+
+        - the name of a metric of the decisions: every such name of scikit-learn, and
+          ``"youden"``, ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``,
+          ``"f2"``, ``"f0.5"`` (any beta), ``"cost"``; metrics of which less is better, such as
+          ``"fpr"``, are minimised and `best_score_` is their negative;
+        - a scorer from :func:`sklearn.metrics.make_scorer`, with its parameters;
+        - a callable ``f(tn, fp, fn, tp)``, which gets arrays of weighted counts;
+        - a callable ``f(estimator, X, y)``.
+
+        Scorers that are no function of the four counts, and the last kind, are called once for
+        each of about 100 thresholds, which takes seconds on large data; their interval is rougher,
+        and they cannot be given to `retune`. Metrics of the scores themselves (``"roc_auc"``,
+        ``"neg_log_loss"`` ...) know no threshold and are refused.
+    constraint : str or list of str, optional
+        ``"recall >= 0.9"``, ``"fpr <= 0.05"``, several as a list: any metric against a number.
+        They hold jointly at `confidence_level`: exact binomial bounds for recall, specificity and
+        their complements (at all thresholds at once), pointwise ones at half the level for other
+        proportions such as precision, bounds from those of recall and specificity for the rest.
+        ``"precision >= 0.8 [strict]"`` also corrects for the search over thresholds (fixed
+        sequence tests), ``[empirical]`` asks the estimate alone.
+    costs : array-like of shape (2, 2), optional
+        ``[[tn, fp], [fn, tp]]``, for ``scoring="cost"`` (mean cost of a row, minimised). Gains are
+        negative costs.
+    selection : {"stable", "argmax"} or callable, default="stable"
+        "stable" moves the mean of bootstrap optima towards the thresholds of calibrated
+        probabilities and of smoothed densities, by at most one bootstrap standard deviation: less
+        variance than the maximum of a noisy curve. "argmax" is that maximum, exactly. A callable
+        ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and
+        returns a threshold.
+    confidence_level : float, default=0.95
+        Of `threshold_interval_` and of constraints.
+    pos_label : label, optional
+        The positive class; by default that of the scorer if it names one, else ``classes_[1]``.
+    response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+        Scores to tune on; "auto" takes the first that the classifier has.
+    thresholds : int or array-like, optional
+        Candidates, if not every threshold: that many between the extreme scores, or these.
+    cv : int, float, splitter, iterable, "prefit" or None, default=None
+        Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are
+        drawn once. None means 5 stratified folds, unless the fitted estimator (or the last step of
+        a pipeline) holds out-of-fold probabilities of its own in `oof_proba_`: these are used
+        then, and nothing else is fitted. "prefit" takes `estimator` as it is.
+    ensemble : bool or "auto", default="auto"
+        Whether predictions average the refitted model and the models of the folds, k + 1 models
+        in all. "auto" does so up to 20,000 rows, where it gains most and costs least.
+    refit : bool, default=True
+        Whether `estimator_` is fitted to all rows. False needs a single split or "prefit".
+    n_jobs : int, optional
+        Fits at a time.
+    random_state : int, RandomState or None, default=None
+        For a float `cv` and for the bootstrap. The bootstrap is reproducible with None too.
+    store_cv_results : bool, default=False
+        Whether to keep `cv_results_`.
+
+    Attributes
+    ----------
+    best_threshold_ : float
+        Rows are positive where their score is at least this.
+    best_score_ : float
+        `scoring` of the out-of-fold decisions at `best_threshold_`.
+    threshold_interval_ : tuple of float
+        Percentiles of the bootstrap optima, widened if need be to hold `best_threshold_`.
+    fold_thresholds_ : ndarray of shape (n_folds,)
+        The best threshold of each fold for itself; NaN for folds with one class.
+    curve_ : ThresholdCurve
+        Weighted counts at every threshold: `thresholds`, `tn`, `fp`, `fn`, `tp`.
+    constraint_satisfied_ : bool
+        Whether a threshold was found at which the constraints hold; True without constraints.
+    constraint_report_ : list of dict
+        For each constraint its estimate and bound at the threshold, the nearest bound that any
+        threshold reaches and the positives it would need.
+    oof_scores_ : ndarray of shape (n_samples,)
+        Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if
+        a row was held out several times.
+    cv_results_ : dict
+        ``thresholds`` (ascending) and ``scores``, if `store_cv_results`.
+    estimator_ : estimator
+        The refitted model (the given one with "prefit", the fold's without `refit`).
+    estimators_ : list of estimators
+        Fold models that predictions average with `estimator_`; empty without `ensemble`.
+    classes_ : ndarray of shape (2,)
+        Class labels, sorted.
+    n_features_in_, feature_names_in_
+        As `estimator_` has them.
+
+    Notes
+    -----
+    A constraint with confidence holds for the scores that it was computed on: with
+    ``cv="prefit"`` and rows that the model has not seen, a new sample from the same source
+    violates it with probability at most 1 - `confidence_level` ("strict" included; pointwise
+    bounds are slightly optimistic, see the benchmark). Out-of-fold scores come from models fitted
+    on fewer rows than the refitted one, so for that one, or for an average, the statement is an
+    approximation: usually on the safe side, as more rows separate the classes better, but not
+    guaranteed.
+
+    References
+    ----------
+    Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators - part II",
+    JASA 67. Kull, Silva Filho, Flach (2017), "Beta calibration", AISTATS. Tong, Feng, Li (2018),
+    "Neyman-Pearson classification algorithms and NP receiver operating characteristics", Science
+    Advances 4. Clopper, Pearson (1934), Biometrika 26.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn_binnet import ThresholdTunerCV
+    >>> X, y = make_classification(2000, weights=[0.9], random_state=0)
+    >>> tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1").fit(X, y)
+    >>> low, high = tuned.threshold_interval_
+    >>> bool(low < tuned.best_threshold_ < high)
+    True
+    >>> tuned = tuned.retune(scoring="precision", constraint="recall >= 0.7")
+    >>> bool(tuned.constraint_satisfied_), tuned.constraint_report_[0]["bound"] >= 0.7
+    (True, True)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "selection": [StrOptions({"stable", "argmax"}), callable],
+        "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither")],
+        "response_method": [StrOptions({"auto", "predict_proba", "decision_function"})],
+        "thresholds": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "cv": [
+            "cv_object",
+            StrOptions({"prefit"}),
+            Interval(RealNotInt, 0.0, 1.0, closed="neither"),
+        ],
+        "ensemble": ["boolean", StrOptions({"auto"})],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "store_cv_results": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        scoring="balanced_accuracy",
+        constraint=None,
+        costs=None,
+        selection="stable",
+        confidence_level=0.95,
+        pos_label=None,
+        response_method="auto",
+        thresholds=None,
+        cv=None,
+        ensemble="auto",
+        refit=True,
+        n_jobs=None,
+        random_state=None,
+        store_cv_results=False,
+    ):
+        self.estimator = estimator
+        self.scoring = scoring
+        self.constraint = constraint
+        self.costs = costs
+        self.selection = selection
+        self.confidence_level = confidence_level
+        self.pos_label = pos_label
+        self.response_method = response_method
+        self.thresholds = thresholds
+        self.cv = cv
+        self.ensemble = ensemble
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.store_cv_results = store_cv_results
+
+    def fit(self, X, y, *, costs=None, **params):
+        """Fit the classifier and tune its threshold.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows; any table that `estimator` takes.
+        y : array-like of shape (n_samples,)
+            Targets of two classes.
+        costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
+            Costs of each row, for ``scoring="cost"``: false positive and false negative; or tn,
+            fp, fn, tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+        **params : dict
+            With metadata routing, each goes where it was requested; a metric given by name takes
+            the `sample_weight` that is passed. Without it, `sample_weight` goes to the estimator
+            and to the curve, `groups` to the splitter, the rest to the estimator.
+
+        Returns
+        -------
+        self : ThresholdTunerCV
+        """
+        self._validate(row_costs=costs is not None)
+        X, y = indexable(X, y)
+        y = self._check_target(y)
+        labels = self._find_labels(y)
+        row_costs = None if costs is None else check_row_costs(costs, num_samples(X))
+        routed = self._route(params)
+        splits = make_splits(
+            self.cv,
+            X,
+            y,
+            refit=self.refit,
+            random_state=self.random_state,
+            multilabel=False,
+            split_params=routed.splitter.split,
+        )
+        fitted = self._fit_models(X, y, splits, routed.estimator.fit)
+        self.estimator_ = fitted.model
+        self.estimators_ = fitted.fold_models if self._averages(fitted, num_samples(X)) else []
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+        seed = self.random_state
+        self._seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
+        self._evidence = self._collect(X, y, fitted, labels, row_costs, routed.scorer.score)
+        self._tune(self._evidence, self.scoring, self.constraint, self.costs)
+        self._evidence.X = None
+        return self
+
+    def _validate(self, row_costs):
+        """Check everything that can be checked before anything is fitted."""
+        estimator = self.estimator
+        responds = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+        if not hasattr(estimator, "fit") or not responds or _is_regressor(estimator):
+            raise ValueError(
+                f"`estimator` must be a classifier with fit and predict_proba or decision_function, got {estimator!r}."
+            )
+        self._validate_params()
+        if np.ndim(self.thresholds) > 0:
+            candidates = np.asarray(self.thresholds, dtype=np.float64)
+            if candidates.ndim != 1 or not candidates.size or np.isnan(candidates).any():
+                raise ValueError(
+                    "`thresholds` must hold at least one threshold and no NaN, got "
+                    f"{self.thresholds!r}; None tries every threshold there is."
+                )
+        if self.ensemble is True and (isinstance(self.cv, str) or not self.refit):
+            raise ValueError(
+                "`ensemble=True` averages the refitted model and the models of the folds, but "
+                f"cv={self.cv!r}, refit={self.refit} leaves one model only. Pass ensemble='auto'."
+            )
+        make_settings(self.scoring, self.constraint, self.costs, row_costs=row_costs)
+
+    def _check_target(self, y):
+        if y is None:
+            raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
+        if num_samples(y) == 0:
+            raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
+        assert_all_finite(y, input_name="y")
+        kind = type_of_target(y, input_name="y")
+        if kind != "binary":
+            raise ValueError(
+                f"Only binary classification is supported. Unknown label type: {kind}. For more "
+                "than two classes use OneVsRestClassifier(ThresholdTunerCV(...))."
+            )
+        return column_or_1d(y, warn=True)
+
+    def _find_labels(self, y):
+        """Negative and positive label."""
+        classes = np.unique(y)
+        wanted = self.pos_label
+        if wanted is None:
+            wanted = resolve_scoring(self.scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
+        if wanted is None:
+            return classes[0], classes[-1]
+        if wanted not in classes:
+            raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {wanted!r}.")
+        return classes[classes != wanted][0] if len(classes) > 1 else wanted, wanted
+
+    def _route(self, params):
+        """Parameters of the estimator, the splitter and the scorer."""
+        params = {key: value for key, value in params.items() if value is not None}
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **params)
+        weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
+        if weight is not None:
+            name = _weight_parameter(self.estimator)
+            if name is not None:
+                params[name] = weight
+            elif self.cv != "prefit":
+                warnings.warn(
+                    f"{type(self.estimator).__name__}.fit takes no sample_weight, so the weights "
+                    "serve the threshold only.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+        return Bunch(
+            estimator=Bunch(fit=params),
+            splitter=Bunch(split={} if groups is None else {"groups": groups}),
+            scorer=Bunch(score={} if weight is None else {"sample_weight": weight}),
+        )
+
+    def _methods(self):
+        if self.response_method == "auto":
+            return ["predict_proba", "decision_function"]
+        return [self.response_method]
+
+    def _fit_models(self, X, y, splits, fit_params):
+        if splits is None:
+            return use_prefit(self.estimator, X, self._methods())
+        return cross_fit(
+            self.estimator,
+            X,
+            y,
+            splits,
+            methods=self._methods(),
+            refit=self.refit,
+            own_oof=self.cv is None,
+            fit_params=fit_params,
+            n_jobs=self.n_jobs,
+        )
+
+    def _averages(self, fitted, n_samples):
+        """Whether predictions average the fold models too."""
+        if not fitted.fold_models or self.ensemble is False:
+            return False
+        return self.ensemble is True or n_samples <= AUTO_ENSEMBLE_ROWS
+
+    def _collect(self, X, y, fitted, labels, row_costs, metadata):
+        """Evidence of all rows that have an out-of-fold score."""
+        folds = [
+            (rows, binary_scores(values, fitted.method, classes, labels[1]).astype(np.float64))
+            for rows, values, classes in fitted.folds
+        ]
+        total, times = np.zeros(len(y)), np.zeros(len(y), dtype=int)
+        for rows, scores in folds:
+            # A row may be held out several times; it stays one row, with the mean of its scores.
+            np.add.at(total, rows, scores)
+            np.add.at(times, rows, 1)
+        rows = np.flatnonzero(times)
+        self.oof_scores_ = np.full(len(y), np.nan)
+        self.oof_scores_[rows] = total[rows] / times[rows]
+        self._response_method = fitted.method
+        self._labels = np.array(labels, dtype=np.asarray(self.estimator_.classes_).dtype)
+        metadata = index_params(X, metadata, indices=rows)
+        weight = metadata.get("sample_weight")
+        position = np.cumsum(times > 0) - 1
+        return Evidence(
+            y[rows] == labels[1],
+            self.oof_scores_[rows],
+            None if weight is None else np.asarray(weight, dtype=np.float64),
+            [(position[fold_rows], scores) for fold_rows, scores in folds],
+            None if row_costs is None else row_costs[rows],
+            labels=y[rows],
+            classes=tuple(labels),
+            X=safe_indexing(X, rows),
+            metadata=metadata,
+        )
+
+    def _tune(self, evidence, scoring, constraint, costs):
+        """Choose a threshold and publish what is known about it."""
+        settings = make_settings(
+            scoring,
+            constraint,
+            costs,
+            evidence,
+            row_costs=evidence.row_costs is not None,
+            selection=self.selection,
+            confidence_level=self.confidence_level,
+            thresholds=self.thresholds,
+            seed=self._seed,
+        )
+        tuned = tune(evidence, settings)
+        self.best_threshold_ = tuned.threshold
+        self.best_score_ = tuned.score
+        self.threshold_interval_ = tuned.interval
+        self.fold_thresholds_ = fold_thresholds(evidence, settings)
+        self.curve_ = tuned.curve
+        self.constraint_satisfied_ = tuned.satisfied
+        self.constraint_report_ = tuned.report
+        if self.store_cv_results:
+            self.cv_results_ = tuned.results
+        if not tuned.satisfied:
+            warnings.warn(th.shortfall_message(tuned.report), UserWarning, stacklevel=3)
+
+    def retune(self, *, scoring=None, constraint=None, costs=None, prevalence=None):
+        """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
+
+        What is left out is taken from the constructor's parameters, which stay as they are.
+
+        Parameters
+        ----------
+        scoring : str, scorer or callable, optional
+            ``costs`` alone imply ``"cost"``.
+        constraint : str or list of str, optional
+            Pass ``[]`` to drop the constructor's.
+        costs : array-like, optional
+            A 2x2 matrix, or the costs of each row as in `fit`.
+        prevalence : float in (0, 1), optional
+            Share of positives to expect where the classifier will be used: the rows are
+            reweighted to it.
+
+        Returns
+        -------
+        self : ThresholdTunerCV
+        """
+        check_is_fitted(self, "estimator_")
+        evidence = self._evidence
+        if scoring is None:
+            scoring = self.scoring if costs is None else "cost"
+        if costs is not None and np.shape(costs) != (2, 2) and np.ndim(costs) > 1:
+            rows = np.flatnonzero(np.isfinite(self.oof_scores_))
+            row_costs = check_row_costs(costs, len(self.oof_scores_))[rows]
+            evidence, costs = replace(evidence, row_costs=row_costs), None
+        elif costs is not None:
+            evidence = replace(evidence, row_costs=None)
+        elif scoring == "cost":
+            costs = self.costs
+        else:
+            evidence = replace(evidence, row_costs=None)
+        if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:
+            raise ValueError(
+                f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune "
+                "with a metric of the counts, or fit anew."
+            )
+        if prevalence is not None:
+            if not 0 < prevalence < 1:
+                raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
+            evidence = evidence.at_prevalence(prevalence)
+        constraint = self.constraint if constraint is None else constraint
+        self._tune(evidence, scoring, constraint, costs)
+        return self
+
+    # Responses are those of the model, or the mean over the models that are averaged.
+
+    def _response(self, X, method):
+        check_is_fitted(self, "estimator_")
+        return average_response([self.estimator_, *self.estimators_], X, [method])[0]
+
+    def predict(self, X):
+        """Predict labels: positive where the score reaches `best_threshold_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels as in `y`.
+        """
+        check_is_fitted(self, "estimator_")
+        values = self._response(X, self._response_method)
+        scores = binary_scores(values, self._response_method, self.classes_, self._labels[1])
+        return self._labels[th.decide(scores, self.best_threshold_).astype(int)]
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X):
+        """Probabilities of the classes, the mean over the averaged models.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        return self._response(X, "predict_proba")
+
+    @available_if(_estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        check_is_fitted(self, "estimator_")
+        if not self.estimators_:
+            return self.estimator_.predict_log_proba(X)
+        with np.errstate(divide="ignore"):  # a probability of zero
+            return np.log(self.predict_proba(X))
+
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X):
+        """Decision function, the mean over the averaged models.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._response(X, "decision_function")
+
+    @property
+    def classes_(self):
+        """Class labels, sorted."""
+        return self.estimator_.classes_
+
+    def get_metadata_routing(self):
+        """Routes of metadata: estimator, splitter and scorer, and this object's own `costs`.
+
+        Returns
+        -------
+        sklearn.utils.metadata_routing.MetadataRouter
+        """
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        for step, callee in (("estimator", "fit"), ("splitter", "split"), ("scorer", "score")):
+            part = {
+                "estimator": self.estimator,
+                "splitter": self.cv,
+                "scorer": routed_scorer(self.scoring),
+            }[step]
+            mapping = MethodMapping().add(callee=callee, caller="fit")
+            router.add(**{step: part}, method_mapping=mapping)
+        return router
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
+        return tags
+
+
+def _is_regressor(estimator):
+    try:
+        return is_regressor(estimator)
+    except (AttributeError, TypeError):  # wrappers without tags are taken at their word
+        return False
+
+
+def _weight_parameter(estimator):
+    """Name under which the estimator's fit takes sample weights, if it does."""
+    last = last_step(estimator)
+    if not has_fit_parameter(last, "sample_weight"):
+        return None
+    return "sample_weight" if last is estimator else f"{estimator.steps[-1][0]}__sample_weight"

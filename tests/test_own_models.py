@@ -1,0 +1,226 @@
+"""`BinaryNetClassifier(model=...)`: a user's Keras or SciKeras model inside scikit-learn."""
+
+import pickle
+import random
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from sklearn.base import clone, is_classifier
+from sklearn.datasets import make_classification, make_multilabel_classification
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_binnet import BinaryNetClassifier
+
+D = 4
+X, Y = make_classification(80, D, n_informative=3, n_redundant=0, class_sep=2.0, random_state=0)
+SHORT = {"epochs": 4, "batch_size": 16, "random_state": 0}
+
+
+def dense(units=1, activation="sigmoid", n_features=D):
+    return keras.Sequential([keras.Input((n_features,)), layers.Dense(5, "relu"), layers.Dense(units, activation)])
+
+
+def wide(meta, units=5):
+    return keras.Sequential(
+        [keras.Input((meta["n_features_in_"],)), layers.Dense(units, "relu"), layers.Dense(1, "sigmoid")]
+    )
+
+
+def wrapper(**parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from scikeras.wrappers import KerasClassifier
+    defaults = {"loss": "binary_crossentropy", "optimizer": "adam", "units": 5}
+    return KerasClassifier(wide, **(defaults | parameters))
+
+
+class OwnStep(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.head = layers.Dense(5, "relu"), layers.Dense(1, "sigmoid")
+        self.steps = 0
+
+    def call(self, x):
+        return self.head(self.hidden(x))
+
+    def train_step(self, data):
+        self.steps += 1
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(dense, id="function"),
+        pytest.param(dense(), id="template"),
+        pytest.param(dense(1, None), id="linear"),
+        pytest.param(dense(2, "softmax"), id="softmax"),
+        pytest.param(wrapper(), id="scikeras"),
+        pytest.param(OwnStep, id="own train_step"),
+    ],
+)
+def test_every_kind_of_model_learns_pickles_and_becomes_keras(model):
+    clf = BinaryNetClassifier(model=model, epochs=60, batch_size=16, learning_rate=0.02, random_state=0).fit(X, Y)
+    assert clf.score(X, Y) > 0.8
+    proba = clf.predict_proba(X)
+    assert proba.shape == (80, 2)
+    np.testing.assert_allclose(clf.predict_proba(X[:1]), proba[:1], rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(clf)).predict_proba(X), proba, rtol=1e-6)
+    np.testing.assert_allclose(clf.model_.predict(X, verbose=0)[:, 0], proba[:, 1], atol=2e-6)
+    np.testing.assert_allclose(clone(clf).fit(X, Y).predict_proba(X), proba, rtol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_result_and_no_global_state_is_touched():
+    def state():
+        return random.getstate(), np.random.get_state()[1].tolist(), keras.Model.__reduce__  # noqa: NPY002
+
+    before = state()
+    first = BinaryNetClassifier(model=dense, **SHORT).fit(X, Y).predict_proba(X)
+    BinaryNetClassifier(model=lambda: dense(2, "softmax"), **SHORT).fit(X, Y)
+    assert before == state()
+    np.testing.assert_array_equal(BinaryNetClassifier(model=dense, **SHORT).fit(X, Y).predict_proba(X), first)
+    other = BinaryNetClassifier(model=dense, **(SHORT | {"random_state": 1})).fit(X, Y).predict_proba(X)
+    assert np.abs(other - first).max() > 1e-3
+
+
+def test_a_template_is_never_trained():
+    template = dense()
+    weights = [w.copy() for w in template.get_weights()]
+    clf = BinaryNetClassifier(model=template, **SHORT).fit(X, Y)
+    assert clf.model is template
+    for before, now in zip(weights, template.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, now)
+
+
+def test_a_compiled_model_brings_optimizer_loss_and_metrics():
+    def compiled():
+        model = dense()
+        model.compile(keras.optimizers.SGD(0.5), keras.losses.BinaryFocalCrossentropy(), metrics=["AUC"])
+        return model
+
+    own = BinaryNetClassifier(model=compiled, **SHORT).fit(X, Y)
+    assert "val_auc" in own.history_
+    slower = BinaryNetClassifier(model=compiled, learning_rate=1e-6, **SHORT).fit(X, Y)
+    assert own.history_["loss"][-1] < slower.history_["loss"][-1] - 0.01
+    assert slower.history_["loss"][0] == pytest.approx(slower.history_["loss"][-1], abs=1e-3)
+
+
+def test_routed_parameters_of_a_scikeras_wrapper_work_in_a_grid():
+    clf = BinaryNetClassifier(model=wrapper(epochs=3, batch_size=16), random_state=0)
+    grid = {"model__units": [2, 6], "model__optimizer__learning_rate": [1e-5, 0.1]}
+    search = GridSearchCV(clf, grid, cv=2, error_score="raise").fit(X, Y)
+    assert search.best_params_["model__optimizer__learning_rate"] == 0.1
+    best = search.best_estimator_
+    assert best.n_iter_ == 3  # the wrapper's epochs
+    assert best.model_.layers[-1].get_weights() or best.models_[0].count_params() > 0
+    units = best._fitted.weights[0][0].shape[1]
+    assert units == search.best_params_["model__units"]
+    assert BinaryNetClassifier(model=wrapper(epochs=3), epochs=2, random_state=0).fit(X, Y).n_iter_ == 2
+
+
+def test_defects_of_scikeras_do_not_reach_the_user():
+    from tensorflow.python.framework import config  # only here: the state of the switch has no public name
+
+    clf = BinaryNetClassifier(model=wrapper(epochs=2, random_state=3), class_weight={0: 1.0, 1: 3.0})
+    assert is_classifier(clf)
+    weight = np.ones(80)
+    clf.fit(X.astype(np.float32), Y, sample_weight=weight)
+    np.testing.assert_array_equal(weight, 1.0)  # SciKeras multiplies the caller's array
+    assert clf.predict_proba(X[:1]).shape == (1, 2)  # SciKeras squeezes one row
+    assert clf.predict_proba(X.astype(np.float64)).shape == (80, 2)  # SciKeras refuses another dtype than fit's
+    assert not config.is_op_determinism_enabled()  # SciKeras switches it on
+    states = [np.random.RandomState(s) for s in (0, 1)]
+    a, b = (BinaryNetClassifier(model=wrapper(epochs=1), random_state=s).fit(X, Y) for s in states)
+    assert np.abs(a.predict_proba(X) - b.predict_proba(X)).max() > 1e-4  # SciKeras makes every RandomState seed 0
+    tuned = TunedThresholdClassifierCV(BinaryNetClassifier(model=wrapper(epochs=1), random_state=0), cv=2)
+    assert 0 <= tuned.fit(X, Y).best_threshold_ <= 1  # fails around a SciKeras classifier: no tags
+
+
+def test_multilabel_with_weights_of_classes_on_both_paths():
+    Xm, Ym = make_multilabel_classification(60, D, n_classes=3, n_labels=2, random_state=0)
+    kwargs = {"class_weight": "balanced", "early_stopping": False, **SHORT}
+    fast = BinaryNetClassifier(model=lambda: dense(3), **kwargs).fit(Xm, Ym)
+    assert fast.predict(Xm).shape == fast.predict_proba(Xm).shape == (60, 3)
+
+    class Batches(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            pass
+
+    general = BinaryNetClassifier(model=lambda: dense(3), callbacks=[Batches()], **kwargs).fit(Xm, Ym)
+    np.testing.assert_allclose(fast.predict_proba(Xm), general.predict_proba(Xm), atol=1e-4)
+
+
+def test_a_model_with_layers_for_raw_columns_is_told_so():
+    def categories():
+        x = inputs = keras.Input((1,))
+        x = layers.Flatten()(layers.Embedding(5, 2)(x))
+        return keras.Model(inputs, layers.Dense(1, "sigmoid")(x))
+
+    codes = np.arange(80)[:, None] % 5
+    answers = codes[:, 0] >= 3
+    with pytest.raises(ValueError, match="encoding must be None"):
+        BinaryNetClassifier(model=categories, **SHORT).fit(codes, answers)
+    clf = BinaryNetClassifier(model=categories, encoding=None, epochs=30, learning_rate=0.1, random_state=0)
+    assert clf.fit(codes, answers).score(codes, answers) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: dense(2, "sigmoid"), "2 sigmoid units"),
+        (lambda: dense(1, "softmax"), "softmax"),
+        (lambda: dense(3), "3"),
+        (lambda: dense(n_features=7), "7"),
+    ],
+)
+def test_heads_that_do_not_fit_are_refused_with_the_remedy(model, message):
+    with pytest.raises(ValueError, match=message):
+        BinaryNetClassifier(model=model, **SHORT).fit(X, Y)
+
+
+@pytest.mark.parametrize("loss", ["categorical_crossentropy", "mean_squared_error"])
+def test_losses_that_do_not_fit_are_refused_with_the_remedy(loss):
+    def compiled():
+        model = dense()
+        model.compile("adam", loss)
+        return model
+
+    with pytest.raises(ValueError, match="binary_crossentropy"):
+        BinaryNetClassifier(model=compiled, **SHORT).fit(X, Y)
+
+
+def test_in_pipelines_and_cross_validation():
+    pipe = make_pipeline(StandardScaler(), BinaryNetClassifier(model=dense, n_estimators=2, **SHORT))
+    assert cross_val_score(pipe, X, Y, cv=2, error_score="raise").shape == (2,)
+    pipe.fit(X, Y)
+    assert pipe[-1].oof_proba_.shape == (80,)
+    members = pipe[-1].models_
+    Z = pipe[0].transform(X)
+    logits = np.mean([np.log(p / (1 - p)) for p in (m.predict(Z, verbose=0)[:, 0] for m in members)], axis=0)
+    np.testing.assert_allclose(pipe.decision_function(X), logits, atol=1e-4)
+
+
+def test_callbacks_see_the_model_from_raw_columns():
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.model.predict(X * 100.0, verbose=0)[:, 0])
+
+    clf = BinaryNetClassifier(model=dense, callbacks=[Watch()], early_stopping=False, **SHORT).fit(X * 100.0, Y)
+    np.testing.assert_allclose(seen[-1], clf.predict_proba(X * 100.0)[:, 1], atol=1e-5)
+
+
+def test_warm_start_and_partial_fit_go_on_from_the_weights():
+    clf = BinaryNetClassifier(model=dense, warm_start=True, early_stopping=False, **SHORT).fit(X, Y)
+    first = clf.history_["loss"][0]
+    assert clf.fit(X, Y).history_["loss"][0] < first
+    stream = BinaryNetClassifier(model=dense, learning_rate=0.05, batch_size=16, random_state=0)
+    for _ in range(15):
+        stream.partial_fit(X, Y, classes=[0, 1])
+    assert stream.score(X, Y) > 0.8

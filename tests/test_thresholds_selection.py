@@ -1,0 +1,236 @@
+"""Selection rules: exact, stable, and sensible where data are few."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve, decide, make_cost, select
+from sklearn_binnet._thresholds._scale import ScoreScale
+from sklearn_binnet._thresholds._selection import bootstrap_optima
+from sklearn_binnet._thresholds._smooth import beta_calibration, fit_logistic
+
+from .test_thresholds_curve import brute_counts, problems
+
+OBJECTIVES = {
+    name: METRICS[name].utility for name in ("f1", "balanced_accuracy", "matthews_corrcoef", "fpr", "precision")
+} | {"cost": make_cost([[0, 1], [5, 0]]).utility}
+
+
+def sample(n, seed=0, positive_rate=0.3, separation=1.5):
+    rng = np.random.default_rng(seed)
+    positive = rng.random(n) < positive_rate
+    z = rng.normal(size=n) + separation * positive
+    offset = np.log(positive_rate / (1 - positive_rate)) - separation**2 / 2
+    return positive, expit(separation * z + offset)  # calibrated probabilities
+
+
+@settings(max_examples=300, deadline=None)
+@given(problems(), st.sampled_from(sorted(OBJECTIVES)))
+def test_argmax_is_the_best_of_all_possible_thresholds(problem, name):
+    positive, scores, weight = problem
+    counted = np.ones(len(scores)) if weight is None else weight
+    if counted[positive].sum() == 0 or counted[~positive].sum() == 0:
+        return
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        chosen = select(Problem(curve, OBJECTIVES[name]), "argmax")
+
+    def value(threshold):
+        return float(OBJECTIVES[name](*brute_counts(positive, scores, weight, threshold)))
+
+    best = max(value(t) for t in (*np.clip(scores, -1e308, 1e308), np.inf))
+    assert value(chosen.threshold) == pytest.approx(best, abs=1e-9)
+    assert chosen.score == pytest.approx(best, abs=1e-9)
+
+
+@settings(max_examples=200, deadline=None)
+@given(problems(), st.sampled_from(sorted(OBJECTIVES)))
+def test_stable_always_gives_a_finite_threshold_inside_its_interval(problem, name):
+    positive, scores, weight = problem
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        chosen = select(Problem(curve, OBJECTIVES[name]))
+    assert not np.isnan(chosen.threshold)
+    assert chosen.interval[0] <= chosen.threshold <= chosen.interval[1]
+    expected = OBJECTIVES[name](*brute_counts(positive, scores, weight, chosen.threshold))
+    assert chosen.score == pytest.approx(float(expected), abs=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems(), st.integers(0, 2**31))
+def test_no_rule_leaves_the_feasible_cuts(problem, seed):
+    positive, scores, weight = problem
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    rng = np.random.default_rng(seed)
+    feasible = rng.random(len(curve)) < 0.3
+    feasible[rng.integers(len(curve))] = True
+    for rule in ("stable", "argmax", lambda curve, values: 0.5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            chosen = select(Problem(curve, OBJECTIVES["f1"], feasible=feasible), rule)
+        assert feasible[curve.index(chosen.threshold)]
+
+
+def test_stable_threshold_varies_less_and_lies_nearer_to_the_truth_than_argmax():
+    truth = logit(0.5)  # balanced accuracy of calibrated scores at a positive rate of one half
+    errors = {"stable": [], "argmax": []}
+    for seed in range(60):
+        positive, scores = sample(200, seed, positive_rate=0.5)
+        problem = Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["balanced_accuracy"])
+        for rule in errors:
+            errors[rule].append((logit(select(problem, rule).threshold) - truth) ** 2)
+    assert np.mean(errors["stable"]) < 0.5 * np.mean(errors["argmax"])
+
+
+def test_stable_moves_at_most_one_bootstrap_deviation():
+    positive, scores = sample(300, 3)
+    problem = Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["f1"])
+    optima = bootstrap_optima(problem)
+    chosen = select(problem)
+    moved = problem.scale.forward(chosen.threshold) - optima.mean()
+    assert abs(moved) <= optima.std() + 1e-9
+    assert chosen.deviation == pytest.approx(optima.std())
+
+
+def test_closed_form_threshold_takes_part_for_calibrated_probabilities_only():
+    positive, scores = sample(150, 5)
+    cost = make_cost([[0, 1], [4, 0]]).utility
+    for distort, takes_part in ((1.0, True), (0.2, False)):
+        curve = ThresholdCurve.from_scores(positive, expit(distort * logit(scores)))
+        without = select(Problem(curve, cost)).threshold
+        with_bayes = select(Problem(curve, cost, bayes=0.2)).threshold
+        assert (with_bayes != without) is takes_part
+
+
+def test_bootstrap_of_unit_weights_in_bins_has_the_spread_of_a_bootstrap_of_rows():
+    positive, scores = sample(800, 2)
+    problem = Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["balanced_accuracy"])
+    binned = bootstrap_optima(problem, 400)
+    rng = np.random.default_rng(0)
+    plain = []
+    for _ in range(400):
+        weight = rng.poisson(1.0, len(scores)).astype(float)
+        curve = ThresholdCurve.from_scores(positive, scores, weight)
+        plain.append(logit(select_argmax_quietly(curve)))
+    assert binned.mean() == pytest.approx(np.mean(plain), abs=0.1)
+    assert binned.std() == pytest.approx(np.std(plain), rel=0.25)
+
+
+def select_argmax_quietly(curve):
+    values = OBJECTIVES["balanced_accuracy"](curve.tn, curve.fp, curve.fn, curve.tp)
+    return curve.thresholds[values.argmax()]
+
+
+def test_weights_widen_the_bootstrap_like_fewer_rows():
+    weight = np.where(np.arange(2000) % 10 == 0, 20.0, 0.1)  # about 220 rows' worth
+    spread = {"equal": [], "weighted": []}
+    for seed in range(12):
+        positive, scores = sample(2000, seed)
+        for name, w in (("equal", None), ("weighted", weight)):
+            curve = ThresholdCurve.from_scores(positive, scores, w)
+            optima = bootstrap_optima(Problem(curve, OBJECTIVES["balanced_accuracy"]))
+            spread[name].append(optima.std())
+    assert np.mean(spread["weighted"]) > 1.4 * np.mean(spread["equal"])
+
+
+def test_scaling_all_weights_changes_nothing_in_the_decision():
+    positive, scores = sample(400, 6)
+    weight = np.random.default_rng(0).random(400) + 0.5
+    one, many = (
+        select(Problem(ThresholdCurve.from_scores(positive, scores, weight * factor), OBJECTIVES["f1"]))
+        for factor in (1.0, 4.0)
+    )
+    assert one.threshold == pytest.approx(many.threshold, abs=2e-3)  # the ridge alone differs
+
+
+def test_margins_and_probabilities_give_the_same_decisions():
+    positive, scores = sample(1000, 7)
+    by_probability = select(Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["f1"]))
+    margins = 3 + 2 * logit(scores)
+    by_margin = select(Problem(ThresholdCurve.from_scores(positive, margins), OBJECTIVES["f1"]))
+    share = decide(scores, by_probability.threshold).mean()
+    assert decide(margins, by_margin.threshold).mean() == pytest.approx(share, abs=0.03)
+
+
+def test_beta_calibration_equals_logistic_regression_on_its_features():
+    positive, scores = sample(500, 8)
+    features = np.column_stack([np.ones(500), np.log(scores), -np.log1p(-scores)])
+    ours = fit_logistic(features, positive * 1.0, 1.0 - positive)
+    reference = LogisticRegression(C=1e3, fit_intercept=False, tol=1e-10, max_iter=10_000)
+    np.testing.assert_allclose(ours, reference.fit(features, positive).coef_[0], rtol=1e-3)
+    problem = Problem(ThresholdCurve.from_scores(positive, expit(3 * logit(scores))), OBJECTIVES["f1"])
+    bins = problem.bins(10_000)
+    calibrated = beta_calibration(problem, bins)
+    assert np.abs(calibrated - expit(logit(bins.scores) / 3)).mean() < 0.05
+
+
+def test_constant_scores_keep_the_better_decision_and_warn():
+    for rate, expected in ((0.2, False), (0.8, True)):
+        positive = np.arange(10) < 10 * rate
+        curve = ThresholdCurve.from_scores(positive, np.full(10, 0.4))
+        with pytest.warns(UserWarning, match="constant predictions"):
+            chosen = select(Problem(curve, METRICS["accuracy"].utility))
+        assert decide(0.4, chosen.threshold) == expected
+
+
+def test_constant_scores_that_decide_nothing_keep_the_default_decision():
+    curve = ThresholdCurve.from_scores([True, False], [0.7, 0.7])
+    with pytest.warns(UserWarning, match="constant predictions"):
+        chosen = select(Problem(curve, METRICS["balanced_accuracy"].utility))
+    assert decide(0.7, chosen.threshold)
+
+
+@pytest.mark.parametrize(("scores", "default"), [([0.2, 0.9], 0.5), ([-3.0, 4.0], 0.0)])
+def test_rows_of_one_class_keep_the_default_and_warn(scores, default):
+    curve = ThresholdCurve.from_scores([True, True], scores)
+    with pytest.warns(UserWarning, match="of one class"):
+        chosen = select(Problem(curve, OBJECTIVES["f1"]))
+    assert chosen.threshold == default
+
+
+def test_three_positives_in_all():
+    scores = np.concatenate([np.linspace(0.01, 0.2, 97), [0.15, 0.3, 0.4]])
+    positive = np.arange(100) >= 97
+    chosen = select(Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["f1"]))
+    assert 0.15 < chosen.threshold < 0.4
+    assert chosen.interval[0] < chosen.interval[1]
+
+
+def test_callable_rule_gets_the_curve_and_its_values():
+    positive, scores = sample(100, 9)
+    curve = ThresholdCurve.from_scores(positive, scores)
+    seen = {}
+
+    def rule(curve, values):
+        seen["values"] = values
+        return curve.thresholds[values.argmax()]
+
+    chosen = select(Problem(curve, OBJECTIVES["f1"]), rule)
+    assert chosen.score == pytest.approx(seen["values"].max())
+    with pytest.raises(ValueError, match="`selection` returned NaN"):
+        select(Problem(curve, OBJECTIVES["f1"]), lambda curve, values: np.nan)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(1e-5, 1 - 1e-5), min_size=2, max_size=30, unique=True))
+def test_scale_is_monotone_and_inverts(values):
+    values = np.sort(values)[::-1]
+    for scores in (values, 100 * values - 30):
+        scale = ScoreScale.from_scores(scores)
+        z = scale.forward(scores)
+        assert np.all(np.diff(z) <= 0)
+        inside = np.abs(z) < 50
+        np.testing.assert_allclose(scale.inverse(z)[inside], scores[inside], rtol=1e-6, atol=1e-6)
+
+
+def test_scale_keeps_very_rare_probabilities_apart():
+    scores = np.geomspace(1e-7, 1e-9, 1000)
+    z = ScoreScale.from_scores(scores).forward(scores)
+    assert len(np.unique(z)) > 980

@@ -1,0 +1,179 @@
+"""Where the scores come from: folds, fits done together, probabilities already there."""
+
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_binnet import ThresholdTunerCV
+from sklearn_binnet._folds import binary_scores, fit_folds
+
+X, Y = make_classification(300, weights=[0.7], flip_y=0.1, random_state=0)
+ROWS = [None, *(train for train, _ in StratifiedKFold(4).split(X, Y))]
+
+
+class OwnFolds(ClassifierMixin, BaseEstimator):
+    """A classifier that offers out-of-fold probabilities of its own."""
+
+    fits = 0
+
+    def __init__(self, pos_label=None, missing=0):
+        self.pos_label = pos_label
+        self.missing = missing
+
+    def fit(self, X, y):
+        type(self).fits += 1
+        self.model_ = LogisticRegression().fit(X, y)
+        self.classes_ = self.model_.classes_
+        column = 1
+        if self.pos_label is not None:
+            self.pos_label_ = self.pos_label
+            column = int(np.flatnonzero(self.classes_ == self.pos_label)[0])
+        proba = cross_val_predict(LogisticRegression(), X, y, cv=3, method="predict_proba")
+        self.oof_proba_ = proba[:, column]
+        self.oof_proba_[: self.missing] = np.nan
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+    def decision_function(self, X):
+        return self.model_.decision_function(X)
+
+
+@pytest.mark.parametrize("pipeline", [False, True])
+def test_out_of_fold_probabilities_of_the_estimator_are_used(pipeline):
+    estimator = make_pipeline(StandardScaler(), OwnFolds()) if pipeline else OwnFolds()
+    OwnFolds.fits = 0
+    tuned = ThresholdTunerCV(estimator, scoring="f1").fit(X, Y)
+    assert OwnFolds.fits == 1
+    final = tuned.estimator_[-1] if pipeline else tuned.estimator_
+    np.testing.assert_allclose(tuned.oof_scores_, final.oof_proba_)
+    assert tuned.estimators_ == []
+    tuned.retune(scoring="recall", constraint="precision >= 0.3")
+    assert OwnFolds.fits == 1
+
+
+def test_an_explicit_cv_or_the_decision_function_trains_folds():
+    for options in ({"cv": 3}, {"response_method": "decision_function"}):
+        OwnFolds.fits = 0
+        ThresholdTunerCV(OwnFolds(), **options).fit(X, Y)
+        assert OwnFolds.fits > 1
+
+
+@pytest.mark.parametrize("own", [None, "no", "yes"])
+@pytest.mark.parametrize("wanted", ["no", "yes"])
+def test_own_probabilities_are_turned_to_the_positive_label(own, wanted):
+    labels = np.where(Y == 1, "yes", "no")
+    tuned = ThresholdTunerCV(OwnFolds(own), scoring="f1", pos_label=wanted).fit(X, labels)
+    assert tuned.oof_scores_[labels == wanted].mean() > tuned.oof_scores_[labels != wanted].mean()
+    expected = tuned.estimator_.oof_proba_
+    expected = expected if (own or "yes") == wanted else 1 - expected
+    np.testing.assert_allclose(tuned.oof_scores_, expected)
+
+
+def test_rows_without_an_own_probability_are_left_out():
+    tuned = ThresholdTunerCV(OwnFolds(missing=20), scoring="f1").fit(X, Y)
+    assert np.isnan(tuned.oof_scores_).sum() == 20
+    assert tuned.curve_.n_positive == Y[20:].sum()
+
+
+class Together(LogisticRegression):
+    """A classifier that fits many models in one call."""
+
+    calls = 0
+
+    def fit_many(self, fits):
+        type(self).calls += 1
+        return [clone(self).fit(X, y, **params) for X, y, params in fits]
+
+
+@pytest.mark.parametrize("pipeline", [False, True])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_fits_done_together_equal_fits_in_turn(pipeline, weighted):
+    estimator = Together()
+    params = {}
+    if weighted:
+        params = {"sample_weight": np.linspace(0.5, 2, 300)}
+    if pipeline:
+        estimator = make_pipeline(StandardScaler(), estimator)
+        params = {f"together__{key}": value for key, value in params.items()}
+    in_turn = [
+        clone(estimator).fit(
+            *((X, Y) if rows is None else (X[rows], Y[rows])),
+            **{key: value if rows is None else value[rows] for key, value in params.items()},
+        )
+        for rows in ROWS
+    ]
+    Together.calls = 0
+    together = fit_folds(estimator, X, Y, ROWS, params)
+    assert Together.calls == 1
+    assert not hasattr(estimator, "coef_")
+    for ours, theirs in zip(together, in_turn, strict=True):
+        assert type(ours) is type(theirs)
+        np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X))
+
+
+def test_a_pipeline_of_one_step_is_fitted_together():
+    Together.calls = 0
+    models = fit_folds(Pipeline([("net", Together())]), X, Y, ROWS)
+    assert Together.calls == 1
+    np.testing.assert_allclose(models[0].predict_proba(X), Together().fit(X, Y).predict_proba(X))
+
+
+def test_parameters_of_transformers_fall_back_to_fits_in_turn():
+    Together.calls = 0
+    pipeline = make_pipeline(StandardScaler(), Together())
+    weight = {"standardscaler__sample_weight": np.ones(300)}
+    models = fit_folds(pipeline, X, Y, ROWS, weight)
+    assert Together.calls == 0
+    assert len(models) == 5
+
+
+@config_context(enable_metadata_routing=True)
+def test_routed_parameters_reach_the_last_step_of_fits_done_together():
+    weight = {"sample_weight": np.linspace(0.5, 2, 300)}
+    scaler = StandardScaler()
+    for request, calls in ((False, 1), (True, 0)):
+        Together.calls = 0
+        pipeline = make_pipeline(
+            clone(scaler).set_fit_request(sample_weight=request),
+            Together().set_fit_request(sample_weight=True),
+        )
+        models = fit_folds(pipeline, X, Y, ROWS, weight)
+        assert Together.calls == calls
+        expected = pipeline.fit(X, Y, **weight)
+        np.testing.assert_allclose(models[0].predict_proba(X), expected.predict_proba(X))
+
+
+def test_the_tuner_fits_refit_and_folds_in_one_call():
+    Together.calls = 0
+    tuned = ThresholdTunerCV(make_pipeline(StandardScaler(), Together()), cv=4).fit(X, Y)
+    assert Together.calls == 1
+    in_turn = ThresholdTunerCV(make_pipeline(StandardScaler(), LogisticRegression()), cv=4).fit(X, Y)
+    assert tuned.best_threshold_ == in_turn.best_threshold_
+    np.testing.assert_allclose(tuned.predict_proba(X), in_turn.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("values", "method", "classes", "pos_label", "expected"),
+    [
+        ([[0.2, 0.8]], "predict_proba", [0, 1], 1, [0.8]),
+        ([[0.2, 0.8]], "predict_proba", [0, 1], 0, [0.2]),
+        ([0.2, 0.8], "predict_proba", [0, 1], 1, [0.8]),  # one row, squeezed
+        ([0.2, 0.8, 0.1], "predict_proba", [0, 1], 1, [0.2, 0.8, 0.1]),
+        ([[0.2], [0.7]], "predict_proba", [0, 1], 0, [0.8, 0.3]),
+        ([1.5, -2.0], "decision_function", [0, 1], 0, [-1.5, 2.0]),
+        ([[1.0], [1.0]], "predict_proba", [3], 3, [1.0, 1.0]),
+        ([[1.0], [1.0]], "predict_proba", [3], 4, [0.0, 0.0]),
+        ([5.0, 5.0], "decision_function", [3], 4, [-1.0, -1.0]),
+    ],
+)
+def test_scores_of_the_positive_class(values, method, classes, pos_label, expected):
+    scores = binary_scores(np.array(values), method, np.array(classes), pos_label)
+    np.testing.assert_allclose(scores, expected)
