@@ -150,7 +150,8 @@ def test_inputs_stay_as_they_are():
     kept = [a.copy() for a in (data.X, data.y, data.weights, member.train, member.validation, *member.weights)]
     for path in (fast, general):
         result = path(network, data, member, make_settings())
-        for a, b in zip(kept, (data.X, data.y, data.weights, member.train, member.validation, *member.weights)):
+        now = (data.X, data.y, data.weights, member.train, member.validation, *member.weights)
+        for a, b in zip(kept, now, strict=True):
             np.testing.assert_array_equal(a, b)
         assert not any(np.shares_memory(w, start) for w, start in zip(result.weights, member.weights, strict=True))
 

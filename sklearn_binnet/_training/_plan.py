@@ -49,7 +49,7 @@ class RowOrder:
         return self._rng.permutation(self._rows)
 
     def batches(self, batch_size: int, steps: int, width: int) -> NDArray[np.int32]:
-        """Return the next epoch as (steps, width): `batch_size` rows a step, filled up with a row of the member's own."""
+        """Return the next epoch as (steps, width): `batch_size` rows a step, filled up with a row of its own."""
         order = self.rows()
         full, rest = divmod(len(order), batch_size)
         out = np.full((steps, width), order[0], np.int32)
