@@ -300,7 +300,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
             held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
             plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
-            trained = self._train(plan, columns, labels)
+            trained = self._train(plan, columns, labels, target)
             self._keep(plan, trained, target, start)
             self.history_ = _recipe.mean_history(trained)
             self.n_iter_ = max(t.n_epochs for t in trained)
@@ -350,7 +350,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
             params |= {"epochs": 1, "early_stopping": False}
             plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
-            trained = self._train(plan, columns, labels)
+            trained = self._train(plan, columns, labels, target)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
             self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
@@ -437,7 +437,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Return what warm_start and partial_fit go on from."""
         return getattr(self, "_resume", None)
 
-    def _train(self, plan: _recipe.Plan, X: NDArray, y: NDArray) -> list[Trained]:
+    def _train(self, plan: _recipe.Plan, X: NDArray, y: NDArray, target: Target) -> list[Trained]:
         """Train, with progress shown to who wants to see it."""
         with ExitStack() as stack:
             hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
@@ -447,7 +447,12 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
 
                 def tell(report: EpochReport) -> bool:
                     def now():
-                        return {"_fitted": plan.network.fitted(report.weights())}
+                        return {
+                            "_fitted": plan.network.fitted(report.weights()),
+                            "_target": target,
+                            "classes_": target.classes,
+                            "n_labels_": target.n_labels,
+                        }
 
                     epoch = context.subcontext(task_name="epoch")
                     epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)

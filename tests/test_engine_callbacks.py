@@ -14,6 +14,9 @@ from sklearn_binnet._training import _fast
 from sklearn_binnet._training._engine import reason_for_keras, train
 from tests.engine_cases import assert_same, fast, make_data, make_member, make_network, make_settings
 
+# Keras 3.15 reads its own variables in a way that NumPy 2 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
 
 @pytest.fixture(autouse=True)
 def plain_tensorflow(monkeypatch):
@@ -61,7 +64,7 @@ def test_order_of_hooks_and_what_they_are_told(network):
     assert names == [("train_begin", None), *epochs, ("train_end", None)]
     ends = [logs for name, _, logs, _ in Spy.notes if name == "epoch_end"]
     assert [logs["val_accuracy"] for logs in ends] == result.history["val_accuracy"]
-    assert list(ends[0]) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert sorted(ends[0]) == sorted(["loss", "accuracy", "val_loss", "val_accuracy"])
     assert all(params["epochs"] == 2 and params["steps"] == 4 for *_, params in Spy.notes)
     assert Spy.notes[-1][2] == ends[-1]
 
@@ -124,19 +127,23 @@ def test_files(network, tmp_path):
     callbacks = [
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
         keras.callbacks.ModelCheckpoint(tmp_path / "best.weights.h5", save_best_only=True, save_weights_only=True),
-        keras.callbacks.TensorBoard(tmp_path / "board", write_graph=False),
     ]
     result = run(network, *callbacks, epochs=3)
     with open(tmp_path / "log.csv") as file:
         table = list(csv.DictReader(file))
     np.testing.assert_allclose([float(row["val_loss"]) for row in table], result.history["val_loss"], rtol=1e-6)
     model, variables = network.view()
-    model.load_weights(tmp_path / "best.weights.h5") if network.keras_reason is None else None
     if network.keras_reason is None:
+        model.load_weights(tmp_path / "best.weights.h5")
         np.testing.assert_array_equal(variables[0].numpy(), result.weights[0])
     assert (tmp_path / "best.weights.h5").exists()
-    assert list((tmp_path / "board").rglob("events*"))
     assert callbacks[0].csv_file is None
+
+
+def test_tensorboard(network, tmp_path):
+    pytest.importorskip("tensorboard")
+    run(network, keras.callbacks.TensorBoard(tmp_path, write_graph=False), epochs=2)
+    assert list(tmp_path.rglob("events*"))
 
 
 class PredictRaw(keras.callbacks.Callback):

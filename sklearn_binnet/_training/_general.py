@@ -141,7 +141,6 @@ def _watcher(
 
         def on_epoch_begin(self, epoch, logs=None):
             if view:
-                self._wish_rate()
                 view.begin_epoch(epoch)
 
         def on_train_batch_begin(self, batch, logs=None):
@@ -154,8 +153,9 @@ def _watcher(
             self._step += 1
 
         def on_train_batch_end(self, batch, logs=None):
-            if view and at_batches:
+            if view:
                 self._wish_rate()
+            if view and at_batches:
                 self._take(view.end_batch(batch, self._weights(), {k: float(v) for k, v in logs.items()}))
 
         def on_epoch_end(self, epoch, logs=None):
@@ -167,7 +167,6 @@ def _watcher(
             if not np.isfinite([v for k, v in row.items() if k in ("loss", "val_loss")]).all():
                 model.stop_training = True
             if view:
-                self._wish_rate()
                 self._take(view.end_epoch(epoch, self._weights(), dict(row)))
             report = EpochReport(epoch, [row], lambda: [self._weights()])
             if settings.on_epoch is not None and settings.on_epoch(report):

@@ -117,7 +117,7 @@ def _resolve(metric: Any) -> Any:
 
     with isolated_random(0):
         if isinstance(metric, keras.metrics.Metric):
-            return type(metric).from_config(metric.get_config())
+            return _fresh(metric)
         if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):
             return keras.metrics.BinaryAccuracy(name=metric)
         try:
@@ -126,7 +126,7 @@ def _resolve(metric: Any) -> Any:
             found = None
         if isinstance(found, keras.metrics.Metric):
             name = re.sub(r"_\d+$", "", found.name)  # Keras numbers them through the process: auc, auc_1, ...
-            return type(found).from_config({**found.get_config(), "name": name})
+            return _fresh(found, name)
         if callable(found):
             name = metric if isinstance(metric, str) else getattr(found, "__name__", "metric")
             return keras.metrics.MeanMetricWrapper(found, name=name)
@@ -134,6 +134,16 @@ def _resolve(metric: Any) -> Any:
         f"metrics must hold names of Keras metrics (such as 'accuracy', 'AUC', 'mean_squared_error'), keras.metrics "
         f"objects or functions of (y_true, y_pred); got {metric!r}."
     )
+
+
+def _fresh(metric: Any, name: str | None = None) -> Any:
+    """Return a metric of the same configuration that has measured nothing yet."""
+    config = metric.get_config() | ({} if name is None else {"name": name})
+    try:
+        return type(metric).from_config(config)
+    except TypeError:  # an own class without the argument that Keras' own configuration always holds
+        config.pop("dtype", None)
+        return type(metric).from_config(config)
 
 
 def _cuts_at_default(metric: Any) -> bool:

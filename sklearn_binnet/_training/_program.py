@@ -63,11 +63,8 @@ class Program:
 
         stacked = [tf.constant(a) for a in self.layout.pack(weights)]
         fresh = [v[0] if v.ndim else v for v in self._fresh]
-        members = [fresh if s is None else s for s in optimizer_states]
-        optimizer = [
-            tf.constant(np.stack(values), v.dtype)
-            for v, values in zip(self._fresh, zip(*members, strict=True), strict=True)
-        ]
+        members = zip(*[fresh if s is None else s for s in optimizer_states], strict=True)
+        optimizer = [tf.constant(np.stack(values), v.dtype) for v, values in zip(self._fresh, members, strict=True)]
         return {"last": stacked + optimizer, "best": stacked}
 
     def weights(self, state: State, best: bool) -> list[list[NDArray]]:
