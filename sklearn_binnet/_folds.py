@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
 
 from ._compat import index_params, safe_indexing
 
@@ -168,3 +172,40 @@ def binary_scores(values, method, classes, pos_label):
         return values[index]  # one row, squeezed
     values = values.reshape(-1)  # P(classes[1]) alone
     return values if positive_last else 1 - values
+
+
+def unrouted(estimator, params, fits=True):
+    """Send metadata where it belongs when metadata routing is off.
+
+    Parameters
+    ----------
+    estimator : estimator
+    params : dict
+        `sample_weight` goes to the estimator (its last step) and the curve, `groups` to the
+        splitter, the rest to the estimator.
+    fits : bool
+        Whether the estimator will be fitted.
+
+    Returns
+    -------
+    Bunch
+        As `process_routing` returns it.
+    """
+    params = dict(params)
+    weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
+    if weight is not None:
+        last = last_step(estimator)
+        if has_fit_parameter(last, "sample_weight"):
+            step = "" if last is estimator else f"{estimator.steps[-1][0]}__"
+            params[f"{step}sample_weight"] = weight
+        elif fits:
+            warnings.warn(
+                f"{type(last).__name__}.fit takes no sample_weight, so the weights serve the threshold only.",
+                UserWarning,
+                stacklevel=4,
+            )
+    return Bunch(
+        estimator=Bunch(fit=params),
+        splitter=Bunch(split={} if groups is None else {"groups": groups}),
+        scorer=Bunch(score={} if weight is None else {"sample_weight": weight}),
+    )

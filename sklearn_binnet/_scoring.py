@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import metrics as skm
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from . import _thresholds as th
@@ -131,6 +131,14 @@ def _resolve_scorer(scorer, name):
         return sign * score_func(y, predicted, **kwargs, **metadata)
 
     return Objective(name, score_labels=score_labels, pos_label=pos_label)
+
+
+def without_average(scorer):
+    """Return the same scorer for one label, without its argument `average`."""
+    score_func, sign, kwargs, response_method = scorer_parts(scorer)
+    if kwargs.pop("average", None) is None:
+        return scorer
+    return make_scorer(score_func, greater_is_better=sign > 0, response_method=response_method, **kwargs)
 
 
 def _resolve_callable(function):

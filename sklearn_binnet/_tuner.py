@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
-from sklearn.utils import (
-    Bunch,
-    assert_all_finite,
-    check_random_state,
-    column_or_1d,
-    get_tags,
-    indexable,
-)
+from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from . import _thresholds as th
-from ._compat import Interval, RealNotInt, StrOptions, index_params, num_samples, safe_indexing
+from ._compat import Interval, RealNotInt, StrOptions, num_samples
 from ._costs import check_row_costs
 from ._crossfit import average_response, cross_fit, make_splits, use_prefit
-from ._folds import binary_scores, last_step
+from ._evidence import average_by_row, collect, without_rows
+from ._folds import binary_scores, unrouted
+from ._multilabel import label_fold_thresholds, label_settings, tune_labels
 from ._scoring import resolve_scoring, routed_scorer
-from ._tuning import Evidence, fold_thresholds, make_settings, tune
+from ._tuning import check_target, find_labels, fold_thresholds, make_settings, recost, tune
 
 # Rows up to which `ensemble="auto"` averages the fold models.
 AUTO_ENSEMBLE_ROWS = 20_000
@@ -145,7 +138,16 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    A constraint with confidence holds for the scores that it was computed on: with
+    **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own:
+    `best_threshold_` has shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_`
+    (n_folds, L), `oof_scores_` (n, L), and `curve_`, `constraint_satisfied_`,
+    `constraint_report_` have an entry for each label; `common_threshold_` is the best single
+    threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels; rare
+    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds
+    together. Constraints hold for each label by itself; a dict ``{label number: constraint}``
+    gives them to some labels only.
+
+    **Constraints.** A constraint with confidence holds for the scores that it was computed on: with
     ``cv="prefit"`` and rows that the model has not seen, a new sample from the same source
     violates it with probability at most 1 - `confidence_level` ("strict" included; pointwise
     bounds are slightly optimistic, see the benchmark). Out-of-fold scores come from models fitted
@@ -234,8 +236,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Training rows; any table that `estimator` takes.
-        y : array-like of shape (n_samples,)
-            Targets of two classes.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Targets of two classes, or an indicator matrix of several labels.
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each row, for ``scoring="cost"``: false positive and false negative; or tn,
             fp, fn, tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
@@ -248,10 +250,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self : ThresholdTunerCV
         """
-        self._validate(row_costs=costs is not None)
         X, y = indexable(X, y)
-        y = self._check_target(y)
-        labels = self._find_labels(y)
+        y, n_labels = check_target(y)
+        self._validate(n_labels, row_costs=costs is not None)
+        labels = find_labels(y, self.pos_label, self.scoring)
         row_costs = None if costs is None else check_row_costs(costs, num_samples(X))
         routed = self._route(params)
         splits = make_splits(
@@ -260,7 +262,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             y,
             refit=self.refit,
             random_state=self.random_state,
-            multilabel=False,
+            multilabel=n_labels > 0,
             split_params=routed.splitter.split,
         )
         fitted = self._fit_models(X, y, splits, routed.estimator.fit)
@@ -271,12 +273,14 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 setattr(self, name, getattr(self.estimator_, name))
         seed = self.random_state
         self._seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
-        self._evidence = self._collect(X, y, fitted, labels, row_costs, routed.scorer.score)
-        self._tune(self._evidence, self.scoring, self.constraint, self.costs)
-        self._evidence.X = None
+        self._response_method = fitted.method
+        self._labels = labels
+        evidence = self._collect(X, y, fitted, row_costs, routed.scorer.score)
+        self._tune(evidence, self.scoring, self.constraint, self.costs)
+        self._evidence = without_rows(evidence)
         return self
 
-    def _validate(self, row_costs):
+    def _validate(self, n_labels, row_costs):
         """Check everything that can be checked before anything is fitted."""
         estimator = self.estimator
         responds = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
@@ -297,56 +301,23 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "`ensemble=True` averages the refitted model and the models of the folds, but "
                 f"cv={self.cv!r}, refit={self.refit} leaves one model only. Pass ensemble='auto'."
             )
-        make_settings(self.scoring, self.constraint, self.costs, row_costs=row_costs)
-
-    def _check_target(self, y):
-        if y is None:
-            raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
-        if num_samples(y) == 0:
-            raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
-        assert_all_finite(y, input_name="y")
-        kind = type_of_target(y, input_name="y")
-        if kind != "binary":
+        request = (self.scoring, self.constraint, self.costs)
+        if not n_labels:
+            make_settings(*request, row_costs=row_costs)
+            return
+        label_settings(*request, n_labels=n_labels)
+        if row_costs or self.thresholds is not None:
             raise ValueError(
-                f"Only binary classification is supported. Unknown label type: {kind}. For more "
-                "than two classes use OneVsRestClassifier(ThresholdTunerCV(...))."
+                "`costs` of each row and `thresholds` are for one yes/no question, and `y` has "
+                f"{n_labels} labels; leave them out."
             )
-        return column_or_1d(y, warn=True)
-
-    def _find_labels(self, y):
-        """Negative and positive label."""
-        classes = np.unique(y)
-        wanted = self.pos_label
-        if wanted is None:
-            wanted = resolve_scoring(self.scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
-        if wanted is None:
-            return classes[0], classes[-1]
-        if wanted not in classes:
-            raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {wanted!r}.")
-        return classes[classes != wanted][0] if len(classes) > 1 else wanted, wanted
 
     def _route(self, params):
         """Parameters of the estimator, the splitter and the scorer."""
         params = {key: value for key, value in params.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **params)
-        weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
-        if weight is not None:
-            name = _weight_parameter(self.estimator)
-            if name is not None:
-                params[name] = weight
-            elif self.cv != "prefit":
-                warnings.warn(
-                    f"{type(self.estimator).__name__}.fit takes no sample_weight, so the weights "
-                    "serve the threshold only.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-        return Bunch(
-            estimator=Bunch(fit=params),
-            splitter=Bunch(split={} if groups is None else {"groups": groups}),
-            scorer=Bunch(score={} if weight is None else {"sample_weight": weight}),
-        )
+        return unrouted(self.estimator, params, fits=self.cv != "prefit")
 
     def _methods(self):
         if self.response_method == "auto":
@@ -356,17 +327,26 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _fit_models(self, X, y, splits, fit_params):
         if splits is None:
             return use_prefit(self.estimator, X, self._methods())
-        return cross_fit(
-            self.estimator,
-            X,
-            y,
-            splits,
-            methods=self._methods(),
-            refit=self.refit,
-            own_oof=self.cv is None,
-            fit_params=fit_params,
-            n_jobs=self.n_jobs,
-        )
+        try:
+            return cross_fit(
+                self.estimator,
+                X,
+                y,
+                splits,
+                methods=self._methods(),
+                refit=self.refit,
+                own_oof=self.cv is None,
+                fit_params=fit_params,
+                n_jobs=self.n_jobs,
+            )
+        except ValueError as error:
+            if y.ndim == 1 or get_tags(self.estimator).classifier_tags.multi_label:
+                raise
+            name = type(self.estimator).__name__
+            raise ValueError(
+                f"Only binary classification is supported. {name} failed on an indicator matrix "
+                f"({error}). For several labels tune OneVsRestClassifier({name}(...))."
+            ) from error
 
     def _averages(self, fitted, n_samples):
         """Whether predictions average the fold models too."""
@@ -374,62 +354,80 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return False
         return self.ensemble is True or n_samples <= AUTO_ENSEMBLE_ROWS
 
-    def _collect(self, X, y, fitted, labels, row_costs, metadata):
-        """Evidence of all rows that have an out-of-fold score."""
-        folds = [
-            (rows, binary_scores(values, fitted.method, classes, labels[1]).astype(np.float64))
-            for rows, values, classes in fitted.folds
+    def _scores(self, values, classes):
+        """Scores of the positive class, (n,); or of each label, (n, L)."""
+        if self._labels is None:
+            return np.asarray(values, dtype=np.float64)
+        values = binary_scores(values, self._response_method, classes, self._labels[1])
+        return values.astype(np.float64)
+
+    def _collect(self, X, y, fitted, row_costs, metadata):
+        """Gather evidence from all rows with an out-of-fold score, for each label if several."""
+        folds = [(rows, self._scores(values, known)) for rows, values, known in fitted.folds]
+        self.oof_scores_, rows = average_by_row(folds, len(y))
+        if self._labels is not None:
+            return collect(
+                X,
+                y,
+                folds,
+                self.oof_scores_,
+                rows,
+                classes=tuple(self._labels),
+                row_costs=row_costs,
+                metadata=metadata,
+            )
+        return [
+            collect(
+                X,
+                y[:, label],
+                [(fold_rows, scores[:, label]) for fold_rows, scores in folds],
+                self.oof_scores_[:, label],
+                rows,
+                classes=(0, 1),
+                row_costs=None,
+                metadata=metadata,
+            )
+            for label in range(y.shape[1])
         ]
-        total, times = np.zeros(len(y)), np.zeros(len(y), dtype=int)
-        for rows, scores in folds:
-            # A row may be held out several times; it stays one row, with the mean of its scores.
-            np.add.at(total, rows, scores)
-            np.add.at(times, rows, 1)
-        rows = np.flatnonzero(times)
-        self.oof_scores_ = np.full(len(y), np.nan)
-        self.oof_scores_[rows] = total[rows] / times[rows]
-        self._response_method = fitted.method
-        self._labels = np.array(labels, dtype=np.asarray(self.estimator_.classes_).dtype)
-        metadata = index_params(X, metadata, indices=rows)
-        weight = metadata.get("sample_weight")
-        position = np.cumsum(times > 0) - 1
-        return Evidence(
-            y[rows] == labels[1],
-            self.oof_scores_[rows],
-            None if weight is None else np.asarray(weight, dtype=np.float64),
-            [(position[fold_rows], scores) for fold_rows, scores in folds],
-            None if row_costs is None else row_costs[rows],
-            labels=y[rows],
-            classes=tuple(labels),
-            X=safe_indexing(X, rows),
-            metadata=metadata,
-        )
 
     def _tune(self, evidence, scoring, constraint, costs):
-        """Choose a threshold and publish what is known about it."""
-        settings = make_settings(
-            scoring,
-            constraint,
-            costs,
-            evidence,
-            row_costs=evidence.row_costs is not None,
-            selection=self.selection,
-            confidence_level=self.confidence_level,
-            thresholds=self.thresholds,
-            seed=self._seed,
-        )
-        tuned = tune(evidence, settings)
+        """Choose the threshold and publish what is known about it."""
+        options = {
+            "selection": self.selection,
+            "confidence_level": self.confidence_level,
+            "seed": self._seed,
+        }
+        tuned: Any
+        if isinstance(evidence, list):
+            settings, average = label_settings(scoring, constraint, costs, n_labels=len(evidence), **options)
+            tuned = tune_labels(evidence, settings, average)
+            self.common_threshold_ = tuned.common
+            self.fold_thresholds_ = label_fold_thresholds(evidence, settings)
+            lines = [line for report in tuned.report for line in report]
+        else:
+            setting = make_settings(
+                scoring,
+                constraint,
+                costs,
+                evidence,
+                row_costs=evidence.row_costs is not None,
+                thresholds=self.thresholds,
+                **options,
+            )
+            tuned = tune(evidence, setting)
+            self.fold_thresholds_ = fold_thresholds(evidence, setting)
+            lines = tuned.report
         self.best_threshold_ = tuned.threshold
         self.best_score_ = tuned.score
         self.threshold_interval_ = tuned.interval
-        self.fold_thresholds_ = fold_thresholds(evidence, settings)
         self.curve_ = tuned.curve
         self.constraint_satisfied_ = tuned.satisfied
         self.constraint_report_ = tuned.report
         if self.store_cv_results:
             self.cv_results_ = tuned.results
-        if not tuned.satisfied:
-            warnings.warn(th.shortfall_message(tuned.report), UserWarning, stacklevel=3)
+        if not np.all(tuned.satisfied):
+            failed = [line for line in lines if not line["satisfied"]] or lines
+            warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
 
     def retune(self, *, scoring=None, constraint=None, costs=None, prevalence=None):
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
@@ -446,36 +444,30 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             A 2x2 matrix, or the costs of each row as in `fit`.
         prevalence : float in (0, 1), optional
             Share of positives to expect where the classifier will be used: the rows are
-            reweighted to it.
+            reweighted to it. For several labels one share for all, or one for each.
 
         Returns
         -------
         self : ThresholdTunerCV
         """
         check_is_fitted(self, "estimator_")
-        evidence = self._evidence
+        evidence: Any = self._evidence
         if scoring is None:
             scoring = self.scoring if costs is None else "cost"
-        if costs is not None and np.shape(costs) != (2, 2) and np.ndim(costs) > 1:
-            rows = np.flatnonzero(np.isfinite(self.oof_scores_))
-            row_costs = check_row_costs(costs, len(self.oof_scores_))[rows]
-            evidence, costs = replace(evidence, row_costs=row_costs), None
-        elif costs is not None:
-            evidence = replace(evidence, row_costs=None)
-        elif scoring == "cost":
-            costs = self.costs
-        else:
-            evidence = replace(evidence, row_costs=None)
-        if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:
-            raise ValueError(
-                f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune "
-                "with a metric of the counts, or fit anew."
-            )
-        if prevalence is not None:
-            if not 0 < prevalence < 1:
-                raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
-            evidence = evidence.at_prevalence(prevalence)
         constraint = self.constraint if constraint is None else constraint
+        if isinstance(evidence, list):
+            costs = self.costs if costs is None and scoring == "cost" else costs
+            shares = np.broadcast_to(np.array(prevalence, dtype=object), len(evidence))
+            evidence = [e.at_prevalence(share) for e, share in zip(evidence, shares, strict=True)]
+        else:
+            held_out = np.isfinite(self.oof_scores_)
+            evidence, costs = recost(evidence, scoring, costs, self.costs, held_out)
+            evidence = evidence.at_prevalence(prevalence)
+            if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:
+                raise ValueError(
+                    f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune "
+                    "with a metric of the counts, or fit anew."
+                )
         self._tune(evidence, scoring, constraint, costs)
         return self
 
@@ -494,13 +486,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Labels as in `y`.
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels as in `y`; an indicator matrix for several labels.
         """
         check_is_fitted(self, "estimator_")
-        values = self._response(X, self._response_method)
-        scores = binary_scores(values, self._response_method, self.classes_, self._labels[1])
-        return self._labels[th.decide(scores, self.best_threshold_).astype(int)]
+        scores = self._scores(self._response(X, self._response_method), self.classes_)
+        positive = th.decide(scores, self.best_threshold_).astype(int)
+        return positive if self._labels is None else self._labels[positive]
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X):
@@ -512,7 +504,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
+        ndarray of shape (n_samples, 2) or (n_samples, n_labels)
+            Columns in the order of `classes_`; for several labels P(label = 1).
         """
         return self._response(X, "predict_proba")
 
@@ -574,6 +567,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
         tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
         return tags
 
@@ -583,11 +577,3 @@ def _is_regressor(estimator):
         return is_regressor(estimator)
     except (AttributeError, TypeError):  # wrappers without tags are taken at their word
         return False
-
-
-def _weight_parameter(estimator):
-    """Name under which the estimator's fit takes sample weights, if it does."""
-    last = last_step(estimator)
-    if not has_fit_parameter(last, "sample_weight"):
-        return None
-    return "sample_weight" if last is estimator else f"{estimator.steps[-1][0]}__sample_weight"

@@ -3,85 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils.multiclass import type_of_target
 
 from . import _thresholds as th
-from ._compat import index_params, safe_indexing
-from ._costs import check_cost_matrix, cost_setup, row_cost_counts
+from ._compat import num_samples
+from ._costs import check_cost_matrix, check_row_costs, cost_setup, row_cost_counts
+from ._evidence import Evidence
 from ._scoring import Objective, resolve_scoring
 from ._slow import best_of_fold, tune_slowly
-
-
-@dataclass(eq=False)
-class Evidence:
-    """Scores of rows that the scoring model was not fitted on, and what is known of these rows.
-
-    Attributes
-    ----------
-    positive : ndarray of bool, shape (n_samples,)
-    scores : ndarray of shape (n_samples,)
-    weight : ndarray of shape (n_samples,) or None
-    folds : list of (rows, scores)
-        Scores fold by fold; a row may be in several.
-    row_costs : ndarray of shape (n_samples, 4) or None
-        Costs of each row: tn, fp, fn, tp.
-    labels : ndarray of shape (n_samples,)
-        Targets as they were given.
-    classes : tuple of two labels
-        Negative and positive label.
-    X : object
-        Rows, kept only for scorers that ask for them.
-    metadata : dict
-        Other arguments of the scorer.
-    """
-
-    positive: np.ndarray
-    scores: np.ndarray
-    weight: np.ndarray | None = None
-    folds: list = field(default_factory=list)
-    row_costs: np.ndarray | None = None
-    labels: np.ndarray | None = None
-    classes: tuple = (0, 1)
-    X: Any = None
-    metadata: dict = field(default_factory=dict)
-
-    @cached_property
-    def curve(self):
-        """Exact curve of all rows."""
-        return th.ThresholdCurve.from_scores(self.positive, self.scores, self.weight)
-
-    def __getstate__(self):
-        """Leave out what can be computed again, and the rows themselves."""
-        state = {key: value for key, value in self.__dict__.items() if key != "curve"}
-        return {**state, "X": None}
-
-    def part(self, rows, scores):
-        """Evidence of some rows, with the scores of one fold."""
-        return Evidence(
-            self.positive[rows],
-            scores,
-            None if self.weight is None else self.weight[rows],
-            row_costs=None if self.row_costs is None else self.row_costs[rows],
-            labels=None if self.labels is None else self.labels[rows],
-            classes=self.classes,
-            X=None if self.X is None else safe_indexing(self.X, rows),
-            metadata=index_params(self.scores, self.metadata, indices=rows),
-        )
-
-    def at_prevalence(self, prevalence):
-        """Evidence reweighted to another share of positives."""
-        weight = np.ones(len(self.scores)) if self.weight is None else self.weight
-        here = weight[self.positive].sum() / weight.sum()
-        if not 0 < here < 1:
-            raise ValueError(
-                "`prevalence` needs rows of both classes to reweight, and the stored scores have one class only."
-            )
-        factor = np.where(self.positive, prevalence / here, (1 - prevalence) / (1 - here))
-        folds = list(self.folds)
-        return replace(self, weight=weight * factor, folds=folds)
 
 
 @dataclass(frozen=True)
@@ -199,7 +133,7 @@ def tune(evidence: Evidence, settings: Settings) -> Tuned:
     if settings.objective.metric is None:
         chosen, results = tune_slowly(evidence, settings, feasible, candidates)
     else:
-        problem = _problem(evidence, settings, feasible)
+        problem = build_problem(evidence, settings, feasible)
         chosen = th.select(problem, settings.selection, settings.confidence_level)
         if candidates is not None:
             chosen = _snap(problem, candidates, chosen)
@@ -217,7 +151,8 @@ def tune(evidence: Evidence, settings: Settings) -> Tuned:
     )
 
 
-def _problem(evidence, settings, feasible):
+def build_problem(evidence, settings, feasible):
+    """Pose what a selection rule is to solve."""
     by_row = settings.objective.name == "cost" and evidence.row_costs is not None
     return th.Problem(
         evidence.curve,
@@ -283,6 +218,76 @@ def fold_thresholds(evidence: Evidence, settings: Settings):
         objective = settings.objective
         if objective.name == "cost" and part.row_costs is not None:
             objective = replace(objective, metric=cost_setup(None, part)[0])
-        problem = _problem(part, replace(settings, objective=objective), outcome.feasible)
+        problem = build_problem(part, replace(settings, objective=objective), outcome.feasible)
         out.append(th.argmax_threshold(problem))
     return np.array(out)
+
+
+def check_target(y):
+    """Check the targets.
+
+    Returns
+    -------
+    y : ndarray
+    n_labels : int
+        0 for one yes/no question.
+    """
+    if y is None:
+        raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
+    if num_samples(y) == 0:
+        raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
+    if not issparse(y):
+        assert_all_finite(y, input_name="y")
+    kind = type_of_target(y, input_name="y")
+    if kind == "binary":
+        return column_or_1d(y, warn=True), 0
+    if kind == "multilabel-indicator":
+        y = y.toarray() if issparse(y) else np.asarray(y)
+        return y.astype(int), y.shape[1]
+    raise ValueError(
+        f"Only binary classification is supported. Unknown label type: {kind}. For more than two "
+        "classes use OneVsRestClassifier(ThresholdTunerCV(...))."
+    )
+
+
+def find_labels(y, pos_label, scoring):
+    """Find the negative and the positive label; None for an indicator matrix."""
+    if y.ndim > 1:
+        if pos_label not in (None, 1):
+            raise ValueError(f"`pos_label` of an indicator matrix is 1, got {pos_label!r}.")
+        return None
+    classes = np.unique(y)
+    if pos_label is None:
+        pos_label = resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
+    if pos_label is None:
+        return classes[[0, -1]]
+    if pos_label not in classes:
+        raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {pos_label!r}.")
+    positive = classes == pos_label
+    return np.concatenate([classes[~positive], classes[positive]])[[0, -1]]
+
+
+def recost(evidence, scoring, costs, default, held_out):
+    """Evidence and cost matrix for new costs, a matrix or by row.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    scoring : str or callable
+    costs : array-like or None
+        New costs; None keeps the old ones where `scoring` asks for them.
+    default : array-like or None
+        Cost matrix of the tuner.
+    held_out : ndarray of bool, shape (n_samples,)
+        Rows that `evidence` is about.
+
+    Returns
+    -------
+    evidence : Evidence
+    costs : array-like or None
+    """
+    if costs is None and scoring == "cost":
+        return evidence, default
+    if costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
+        return replace(evidence, row_costs=None), costs
+    return replace(evidence, row_costs=check_row_costs(costs, len(held_out))[held_out]), None

@@ -3,6 +3,14 @@
 from ._constraints import Constraint, parse_constraint
 from ._curve import Counts, ThresholdCurve, decide
 from ._feasibility import Feasibility, find_feasible, report, shortfall_message
+from ._labels import (
+    confusion_at,
+    global_threshold,
+    linear_objective,
+    maximise_micro_f1,
+    micro_f1,
+    select_labels,
+)
 from ._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
 from ._problem import Problem, first_peak
 from ._scale import ScoreScale
@@ -21,14 +29,20 @@ __all__ = [
     "ThresholdCurve",
     "argmax_threshold",
     "averaged",
+    "confusion_at",
     "decide",
     "find_feasible",
     "first_peak",
+    "global_threshold",
+    "linear_objective",
     "make_cost",
     "make_fbeta",
+    "maximise_micro_f1",
+    "micro_f1",
     "parse_constraint",
     "report",
     "score_at",
     "select",
+    "select_labels",
     "shortfall_message",
 ]

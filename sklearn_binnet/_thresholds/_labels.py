@@ -1,0 +1,151 @@
+"""Thresholds for several labels at once: macro averages, micro F1, shrinkage of rare labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._problem import Problem, first_peak
+from ._selection import Selection, argmax_threshold, score_at, select
+
+GRID = 500
+MAX_PASSES = 50
+
+
+def global_threshold(problems: list[Problem], average):
+    """Best single threshold for all labels.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        One a label.
+    average : callable
+        ``average(confusions) -> array``, from a list of ``(tn, fp, fn, tp)``, one a label.
+
+    Returns
+    -------
+    threshold : float
+    value : float
+        Average at that threshold.
+    """
+    grid = np.unique(
+        np.concatenate([problem.curve.thresholds[problem.curve.spaced_cuts(GRID)] for problem in problems])
+    )
+    if len(grid) > 4 * GRID:
+        grid = grid[np.linspace(0, len(grid) - 1, 4 * GRID).astype(int)]
+    values = average([confusion_at(problem, grid) for problem in problems])
+    best = first_peak(values)
+    return float(grid[best]), float(values[best])
+
+
+def confusion_at(problem, thresholds):
+    """Look up the counts of one label at any thresholds."""
+    cuts = np.append(np.atleast_1d(problem.curve.index(thresholds)), -1)
+    return tuple(values[:-1] for values in problem.counts.at(cuts).confusion())
+
+
+def select_labels(problems, rule, confidence_level, centre):
+    """Choose a threshold for each label.
+
+    With the rule "stable", labels are drawn towards one common threshold by empirical Bayes: a
+    label whose threshold is known within `deviation` keeps the share
+    ``spread ** 2 / (spread ** 2 + deviation ** 2)`` of its distance to `centre`, where `spread` is
+    how far labels truly differ. Rare labels so lean on the others, frequent ones stand alone.
+
+    Parameters
+    ----------
+    problems : list of Problem
+    rule : {"stable", "argmax"} or callable
+    confidence_level : float
+    centre : float
+        Common threshold.
+
+    Returns
+    -------
+    list of Selection
+
+    References
+    ----------
+    Morris (1983), "Parametric empirical Bayes inference: theory and applications", JASA 78.
+    """
+    chosen = [select(problem, rule, confidence_level) for problem in problems]
+    if rule != "stable" or len(problems) < 2:
+        return chosen
+    scales = [problem.scale for problem in problems]
+    common = np.array([float(scale.forward(centre)) for scale in scales])
+    own = np.array([float(scale.forward(s.threshold)) for scale, s in zip(scales, chosen, strict=True)])
+    deviation = np.array([selection.deviation for selection in chosen])
+    known = np.array([not problem.one_sided() for problem in problems])
+    distance = (own - common)[known]
+    noise = float(np.mean(deviation[known] ** 2)) if known.any() else 0.0
+    spread = float(np.mean(distance**2)) if known.any() else 0.0
+    between = max(spread - noise, 0.1 * spread)
+    keep = np.where(known, between / np.maximum(between + deviation**2, 1e-300), 0.0)
+    moved = common + keep * (own - common)
+    return [
+        _moved(problem, selection, float(problem.scale.inverse(z)))
+        for problem, selection, z in zip(problems, chosen, moved, strict=True)
+    ]
+
+
+def _moved(problem, selection: Selection, threshold):
+    threshold = problem.nearest_allowed(threshold)
+    low, high = selection.interval
+    return replace(
+        selection,
+        threshold=threshold,
+        score=score_at(problem, threshold),
+        interval=(min(low, threshold), max(high, threshold)),
+    )
+
+
+def micro_f1(confusions):
+    """Micro-averaged F1 from the counts of each label."""
+    _, fp, fn, tp = (sum(parts) for parts in zip(*confusions, strict=True))
+    return 2 * tp / np.maximum(2 * tp + fp + fn, 1e-300)
+
+
+def linear_objective(ratio):
+    """Return what micro F1 comes to for one label once its optimum `ratio` is known.
+
+    A row is worth calling positive where its probability is at least ``ratio / 2``.
+    """
+
+    def utility(tn, fp, fn, tp):
+        return (2 - ratio) * tp - ratio * fp
+
+    return utility
+
+
+def maximise_micro_f1(problems: list[Problem]):
+    """Globally best micro F1 over all combinations of thresholds.
+
+    Micro F1 is a ratio of two sums over labels; Dinkelbach's method maximises numerator minus
+    `ratio` times denominator, which falls apart into labels, and takes the ratio reached as the
+    next one until it no longer grows.
+
+    Parameters
+    ----------
+    problems : list of Problem
+        Their objectives are not used.
+
+    Returns
+    -------
+    thresholds : ndarray of shape (n_labels,)
+    ratio : float
+        The micro F1 reached.
+
+    References
+    ----------
+    Dinkelbach (1967), "On nonlinear fractional programming", Management Science 13.
+    """
+    ratio, thresholds = 0.0, np.zeros(len(problems))
+    for _ in range(MAX_PASSES):
+        stage = [replace(problem, objective=linear_objective(ratio)) for problem in problems]
+        thresholds = np.array([argmax_threshold(problem) for problem in stage])
+        reached = float(micro_f1([confusion_at(p, t) for p, t in zip(stage, thresholds, strict=True)])[0])
+        if reached <= ratio * (1 + 1e-12):
+            break
+        ratio = reached
+    return thresholds, ratio
