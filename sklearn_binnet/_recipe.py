@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from sklearn_binnet._models._estimated import encoded_user_network
 from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
+from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizer import Optimizer, describe
 
 DEFAULT_EPOCHS = 200
@@ -187,6 +188,40 @@ def plan(
     return Plan(network, data, members, settings, parts)
 
 
+def train_many(plans: Sequence[Plan], on_epoch: Any = None) -> list[list[Trained]]:
+    """Train several plans of one estimator; those of one architecture become members of one training.
+
+    With callbacks each plan is trained by itself: they look at models with the plan's own encoding.
+    """
+    groups: dict[Any, list[int]] = {}
+    for i, p in enumerate(plans):
+        alone = i if p.settings.callbacks or p.network.keras_reason else None
+        groups.setdefault((p.network.key, p.settings.epochs, p.settings.batch_size, alone), []).append(i)
+    trained: list[Any] = [None] * len(plans)
+    for indices in groups.values():
+        company = [plans[i] for i in indices]
+        settings = company[0].settings if on_epoch is None else replace(company[0].settings, on_epoch=on_epoch)
+        data, members = put_together(company)
+        results = iter(train(company[0].network, data, members, settings))
+        for i, p in zip(indices, company, strict=True):
+            trained[i] = [next(results) for _ in p.members]
+    return trained
+
+
+def put_together(plans: Sequence[Plan]) -> tuple[Data, list[Member]]:
+    """Return the rows of several plans one below the other, and members that find theirs there."""
+    if len(plans) == 1:
+        return plans[0].data, plans[0].members
+    starts = np.cumsum([0, *(len(p.data.X) for p in plans)])
+    members = [
+        replace(m, train=m.train + start, validation=m.validation + start)
+        for p, start in zip(plans, starts[:-1], strict=True)
+        for m in p.members
+    ]
+    blocks = zip(*((p.data.X, p.data.y, p.data.weights) for p in plans), strict=True)
+    return Data(*(np.concatenate(block) for block in blocks)), members
+
+
 def later_seed(seed: int, n_trainings: int) -> int:
     """Return a member's seed after `n_trainings` trainings: the same seed would repeat the same row orders."""
     return int(np.random.SeedSequence([int(seed), n_trainings]).generate_state(1)[0] >> 1)
@@ -253,7 +288,7 @@ def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
     """Return the optimizer and rates: the estimator's parameters first, then those of a compiled user model."""
     own = getattr(network, "optimizer", None)
     keeps_own = own is not None and isinstance(params["optimizer"], str) and params["optimizer"] == "adam"
-    optimizer = own if keeps_own else describe(params["optimizer"])
+    optimizer: Optimizer = own if own is not None and keeps_own else describe(params["optimizer"])
     rate, decay = params["learning_rate"], params["weight_decay"]
     if decay is not None:
         optimizer = optimizer._replace(weight_decay=float(decay))
