@@ -56,6 +56,8 @@ class Evidence:
 
     def part(self, rows, scores):
         """Evidence of some rows, with the scores of one fold."""
+        if len(rows) == len(self.scores) and np.array_equal(scores, self.scores):
+            return self  # one fold of all rows: its curve is there already
         return Evidence(
             self.positive[rows],
             scores,
@@ -105,15 +107,15 @@ def average_by_row(folds, n_samples):
     shape = (n_samples, *folds[0][1].shape[1:])
     total, times = np.zeros(shape), np.zeros(n_samples)
     for rows, scores in folds:
-        np.add.at(total, rows, scores)
-        np.add.at(times, rows, 1)
+        total[rows] += scores
+        times[rows] += 1
     rows = np.flatnonzero(times)
     means = np.full(shape, np.nan)
     means[rows] = (total[rows].T / times[rows]).T
     return means, rows
 
 
-def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata):
+def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata, keep_rows):
     """Evidence on one yes/no question.
 
     Parameters
@@ -129,6 +131,8 @@ def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata):
     row_costs : ndarray of shape (n_samples, 4) or None
     metadata : dict
         Arguments of the scorer, `sample_weight` among them.
+    keep_rows : bool
+        Whether the scorer will ask for the rows themselves.
 
     Returns
     -------
@@ -146,7 +150,7 @@ def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata):
         None if row_costs is None else row_costs[rows],
         labels=y[rows],
         classes=classes,
-        X=safe_indexing(X, rows),
+        X=safe_indexing(X, rows) if keep_rows else None,
         metadata=metadata,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ class TunedLabels:
     curve: list
     satisfied: np.ndarray
     report: list
-    results: list
+    results: Callable[[], list]
     common: float
 
 
@@ -144,7 +145,12 @@ def tune_labels(evidences, settings, average):
         chosen = th.select_labels(problems, rule, settings[0].confidence_level, common)
     thresholds = np.array([selection.threshold for selection in chosen])
     at_chosen = [th.confusion_at(p, t) for p, t in zip(problems, thresholds, strict=True)]
-    results = [{"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems]
+
+    def results():
+        return [
+            {"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems
+        ]
+
     return TunedLabels(
         thresholds,
         float(combine(at_chosen)[0]),

@@ -375,6 +375,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 classes=tuple(self._labels),
                 row_costs=row_costs,
                 metadata=metadata,
+                keep_rows=callable(self.scoring) or self.scoring not in th.METRICS,
             )
         return [
             collect(
@@ -386,6 +387,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 classes=(0, 1),
                 row_costs=None,
                 metadata=metadata,
+                keep_rows=False,
             )
             for label in range(y.shape[1])
         ]
@@ -424,7 +426,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.constraint_satisfied_ = tuned.satisfied
         self.constraint_report_ = tuned.report
         if self.store_cv_results:
-            self.cv_results_ = tuned.results
+            self.cv_results_ = tuned.results()
         if not np.all(tuned.satisfied):
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -97,7 +99,7 @@ def swapped(objective, classes):
 
 @dataclass(frozen=True)
 class Tuned:
-    """Outcome of `tune`."""
+    """Outcome of `tune`; `results` is called when they are wanted."""
 
     threshold: float
     score: float
@@ -106,7 +108,7 @@ class Tuned:
     satisfied: bool
     report: list
     deviation: float
-    results: dict
+    results: Callable[[], Any]
 
 
 def tune(evidence: Evidence, settings: Settings) -> Tuned:
@@ -131,13 +133,14 @@ def tune(evidence: Evidence, settings: Settings) -> Tuned:
         both = reachable if feasible is None else reachable & feasible
         feasible = both if both.any() else feasible
     if settings.objective.metric is None:
-        chosen, results = tune_slowly(evidence, settings, feasible, candidates)
+        chosen, values = tune_slowly(evidence, settings, feasible, candidates)
+        results: Callable[[], Any] = partial(dict, values)
     else:
         problem = build_problem(evidence, settings, feasible)
         chosen = th.select(problem, settings.selection, settings.confidence_level)
         if candidates is not None:
             chosen = _snap(problem, candidates, chosen)
-        results = _results(problem, settings, candidates)
+        results = partial(_results, problem, settings, candidates)
     lines = th.report(curve, settings.constraints, chosen.threshold, outcome)
     return Tuned(
         chosen.threshold,
@@ -256,7 +259,8 @@ def find_labels(y, pos_label, scoring):
         if pos_label not in (None, 1):
             raise ValueError(f"`pos_label` of an indicator matrix is 1, got {pos_label!r}.")
         return None
-    classes = np.unique(y)
+    # Two values at most, as checked: comparing is much quicker than sorting them all.
+    classes = np.unique(np.concatenate([y[:1], y[y != y[0]][:1]]))
     if pos_label is None:
         pos_label = resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
     if pos_label is None:

@@ -1,0 +1,103 @@
+"""Regret of each tuner on the stored models: test metric lost against the best threshold in hindsight.
+
+    python regret.py [--tuners ours_stable scikit_learn]      run what is missing, then compare
+    python regret.py --compare                                compare only
+
+The reference is the best threshold in hindsight of the refitted model, for every tuner: a tuner
+that predicts with more models may have a negative regret.
+"""
+
+import argparse
+import importlib
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+from measures import METRICS, best_in_hindsight, counts
+from replay import Replay, register
+from tuners import NAMES
+
+HERE = Path(__file__).parent
+CACHE = HERE / "results" / "cache"
+
+
+def run_case(path, tuners, known):
+    stored = np.load(path)
+    X, y, X_test, y_test, folds = register(path.stem, stored)
+    seed = int(path.stem.rsplit("-", 1)[1])
+    scores = Replay(path.stem).fit(X, y).predict_proba(X_test)[:, 1]
+    for metric, function in METRICS.items():
+        best = best_in_hindsight(metric, y_test, scores)
+        for tuner in tuners:
+            key = f"{path.stem}|{metric}|{tuner}"
+            if key in known:
+                continue
+            tune = importlib.import_module(f"tuners.{tuner}").tune
+            model = tune(Replay(path.stem), X, y, folds, metric, seed)
+            decided = model.predict(X_test) == 1
+            known[key] = float(best - function(*counts(y_test, decided)))
+
+
+def table(known):
+    """Array (sets, tuners) of mean regrets over classifiers, repeats and metrics."""
+    sums = {}
+    for key, regret in known.items():
+        case, metric, tuner = key.split("|")
+        name, classifier, _ = case.rsplit("-", 2)
+        sums.setdefault((name, classifier, metric, tuner), []).append(regret)
+    return {key: float(np.mean(values)) for key, values in sums.items()}
+
+
+def ratio(means, tuner, keep=lambda name, classifier, metric: True, draws=10_000):
+    """Sum of regrets over sets relative to scikit-learn's, with a bootstrap interval over sets."""
+    per_set = {}
+    for (name, classifier, metric, who), value in means.items():
+        if keep(name, classifier, metric) and who in (tuner, "scikit_learn"):
+            per_set.setdefault(name, {}).setdefault(who, []).append(value)
+    ours = np.array([np.mean(values[tuner]) for values in per_set.values()])
+    base = np.array([np.mean(values["scikit_learn"]) for values in per_set.values()])
+    rows = np.random.default_rng(0).integers(0, len(ours), (draws, len(ours)))
+    drawn = ours[rows].sum(1) / base[rows].sum(1)
+    return ours.sum() / base.sum(), np.quantile(drawn, [0.025, 0.975]), len(ours)
+
+
+def compare(known):
+    means = table(known)
+    tuners = [name for name in NAMES if any(key[3] == name for key in means)]
+    print("| tuner | ratio | 95 % interval | logistic | boosting | forest | sets |")
+    print("|---|---|---|---|---|---|---|")
+    for tuner in tuners:
+        value, (low, high), n = ratio(means, tuner)
+        by_model = [
+            ratio(means, tuner, lambda s, c, m, model=model: c == model, 10)[0]
+            for model in ("logistic", "boosting", "forest")
+        ]
+        cells = " | ".join(f"{cell:.2f}" for cell in by_model)
+        print(f"| {tuner} | {value:.3f} | {low:.2f} to {high:.2f} | {cells} | {n} |")
+    print("\n| tuner | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS))
+    for tuner in tuners:
+        cells = [
+            f"{ratio(means, tuner, lambda s, c, m, metric=metric: m == metric, 10)[0]:.2f}"
+            for metric in METRICS
+        ]
+        print(f"| {tuner} | " + " | ".join(cells) + " |")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tuners", nargs="*", default=list(NAMES))
+    parser.add_argument("--compare", action="store_true")
+    options = parser.parse_args()
+    store = HERE / "results" / "cache" / "regret.json"
+    known = json.loads(store.read_text()) if store.exists() else {}
+    if not options.compare:
+        warnings.simplefilter("ignore")
+        for path in sorted(CACHE.glob("*.npz")):
+            run_case(path, options.tuners, known)
+            store.write_text(json.dumps(known))
+    compare(known)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""ThresholdTunerCV with the exact maximum, one refitted model."""
+
+from tuners.ours_stable import tune as stable
+
+
+def tune(estimator, X, y, folds, metric, seed):
+    return stable(estimator, X, y, folds, metric, seed, selection="argmax")
