@@ -80,6 +80,8 @@ class Target:
 
     def encode(self, y: ArrayLike, name: str = "y") -> NDArray[np.float32]:
         """Return the answers, 0 or 1, as (n, L)."""
+        if not self.multilabel and np.ndim(y) == 1:
+            return self._encode_labels(np.asarray(y), name)
         kind = _kind(y, name)
         if self.multilabel:
             matrix = _dense(y) if kind in ("multilabel-indicator", "binary") else np.zeros((0, 0))
@@ -95,7 +97,9 @@ class Target:
                 f"{name} must hold one label a row, as in fit; got {kind} labels of shape {np.shape(y)}. A matrix of "
                 "two columns stands for one question only where every row holds exactly one 1."
             )
-        labels = column_or_1d(labels)
+        return self._encode_labels(column_or_1d(labels), name)
+
+    def _encode_labels(self, labels: NDArray, name: str) -> NDArray[np.float32]:
         known = set(self.classes.tolist())
         unknown = [label for label in _unique(labels, name).tolist() if label not in known]
         if unknown:
