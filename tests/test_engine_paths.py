@@ -92,11 +92,11 @@ def test_own_optimizer_class_takes_the_general_path():
     class Adam(keras.optimizers.Adam):
         pass
 
-    config = describe("adam").config
-    settings = make_settings()
-    own = {**config, "module": "somewhere", "registered_name": "Adam"}
-    settings = type(settings)(epochs=1, batch_size=16, optimizer=own)
-    assert "not one of Keras' own" in reason_for_keras(make_network(), settings)
+    network, settings = make_network(), make_settings(Adam(), epochs=1)
+    assert "not one of Keras' own" in reason_for_keras(network, settings)
+    member = make_member(network)
+    keras_own = fast(network, make_data(), member, make_settings("adam", epochs=1))
+    assert_same(fast(network, make_data(), member, settings), keras_own, **TOLERANCE)
 
 
 def test_binary_with_row_weights_and_short_last_batch():

@@ -153,8 +153,7 @@ def _watcher(
             self._step += 1
 
         def on_train_batch_end(self, batch, logs=None):
-            if view:
-                self._wish_rate()
+            self._wish_rate()
             if view and at_batches:
                 self._take(view.end_batch(batch, self._weights(), {k: float(v) for k, v in logs.items()}))
 
@@ -177,16 +176,16 @@ def _watcher(
 
         def _wish_rate(self):
             """Between steps callbacks see and set the rate without the schedule's factor."""
-            if not scheduled:
+            if view and not scheduled:
                 view.model.optimizer.learning_rate = self._rate
 
         def _take(self, changed):
             """Take over what callbacks want."""
             for variable, value in zip(model.weights, changed or [], strict=bool(changed)):
                 variable.assign(value)
-            if view.stopped:
+            if view and view.stopped:
                 model.stop_training = True
-            if view.learning_rate is not None:
+            if view and view.learning_rate is not None:
                 self._rate = view.learning_rate
 
         def _weights(self):

@@ -51,7 +51,7 @@ def mix(h: Any) -> Any:
 
 
 @functools.cache
-def _classes() -> tuple[type, type]:
+def _classes() -> tuple[Any, Any]:
     import keras
     import tensorflow as tf
 

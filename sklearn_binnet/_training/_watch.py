@@ -52,11 +52,13 @@ class CallbackView:
     def __init__(self, network: Network, member: Member, settings: Settings, steps: int, model: Any = None):
         import keras
 
-        self.model, self._variables = (None, []) if model is None else (model, model.weights)
         if model is None:
             with isolated_random(member.seed):
-                self.model, self._variables = network.view()
-            self.model.compile(optimizer=keras_optimizer(settings, member), loss="binary_crossentropy")
+                model, variables = network.view()
+            model.compile(optimizer=keras_optimizer(settings, member), loss="binary_crossentropy")
+        else:
+            variables = model.weights
+        self.model, self._variables = model, variables
         self._callbacks = keras.callbacks.CallbackList(
             [copy.deepcopy(c) for c in settings.callbacks],
             model=self.model,
