@@ -147,9 +147,7 @@ def tune_labels(evidences, settings, average):
     at_chosen = [th.confusion_at(p, t) for p, t in zip(problems, thresholds, strict=True)]
 
     def results():
-        return [
-            {"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems
-        ]
+        return [{"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems]
 
     return TunedLabels(
         thresholds,

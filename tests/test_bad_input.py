@@ -217,9 +217,7 @@ DIVERGING = {"optimizer": "sgd", "learning_rate": 1e30}
 
 def test_divergence_says_why_and_what_to_do():
     clf = net(**DIVERGING)
-    with pytest.raises(
-        ValueError, match=r"loss is nan in epoch 1 of 3. .* lower learning_rate.* Nothing was fitted"
-    ):
+    with pytest.raises(ValueError, match=r"loss is nan in epoch 1 of 3. .* lower learning_rate.* Nothing was fitted"):
         clf.fit(X, y)
     with pytest.raises(NotFittedError):
         clf.predict(X)

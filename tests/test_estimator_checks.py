@@ -12,9 +12,19 @@ EXPECTED_FAILURES = {
     ),
 }
 
-CHECKS = parametrize_with_checks(
-    [BinaryNetClassifier(random_state=0)], expected_failed_checks=lambda estimator: EXPECTED_FAILURES
-)
+
+def own_network(n_features, n_labels):
+    import keras
+
+    hidden = keras.layers.Dense(16, "relu")
+    return keras.Sequential([keras.Input((n_features,)), hidden, keras.layers.Dense(n_labels, "sigmoid")])
+
+
+ESTIMATORS = [
+    BinaryNetClassifier(random_state=0),
+    BinaryNetClassifier(model=own_network, learning_rate=0.01, random_state=0),
+]
+CHECKS = parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 
 
 @pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)  # 1.6 has a generator there

@@ -77,10 +77,7 @@ def compare(known):
         print(f"| {tuner} | {value:.3f} | {low:.2f} to {high:.2f} | {cells} | {n} |")
     print("\n| tuner | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS))
     for tuner in tuners:
-        cells = [
-            f"{ratio(means, tuner, lambda s, c, m, metric=metric: m == metric, 10)[0]:.2f}"
-            for metric in METRICS
-        ]
+        cells = [f"{ratio(means, tuner, lambda s, c, m, metric=metric: m == metric, 10)[0]:.2f}" for metric in METRICS]
         print(f"| {tuner} | " + " | ".join(cells) + " |")
 
 
