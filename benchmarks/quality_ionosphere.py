@@ -46,8 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="random_state 0, 1, ...: how many (10)")
     seeds = range(parser.parse_args().seeds)
-    title = f"median of {len(seeds)} seeds"
-    print(f"{title:<18} kept: loss  accuracy   epochs: least loss  most accuracy   run")
+    print(f"median of {len(seeds)} seeds   kept: loss  accuracy   epochs: least loss  most accuracy   run")
     print(f"{'course, one run':<18} {'':>10} {'':>9} {0.3534:>20.4f} {0.8857:>14.4f}")
     for name, params in NETWORKS.items():
         loss, accuracy, least, most, epochs = np.median([run(seed, params) for seed in seeds], axis=0)
