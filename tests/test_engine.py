@@ -21,6 +21,11 @@ from sklearn_binnet._training._metrics import MetricSet
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 
 
+@pytest.fixture(autouse=True)
+def xla_for_short_trainings(monkeypatch):
+    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 0)
+
+
 @pytest.fixture
 def plain_tensorflow(monkeypatch):
     monkeypatch.setattr(_fast, "xla_works", lambda: False)
@@ -358,3 +363,11 @@ def test_on_epoch_sees_weights_and_can_stop(path, monkeypatch):
     assert_same(result, three, rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(weights[-1][0], result.weights[0])
     assert not np.array_equal(weights[0][0], weights[1][0])
+
+
+def test_xla_is_for_trainings_of_many_steps(monkeypatch):
+    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 50)
+    network = make_network()
+    member = make_member(network)  # 50 rows: 4 steps of 16
+    assert not _fast.xla_pays([member], make_settings(epochs=12))
+    assert _fast.xla_pays([member], make_settings(epochs=13))

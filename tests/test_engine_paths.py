@@ -26,6 +26,7 @@ def plain_tensorflow(monkeypatch):
 @pytest.fixture
 def with_xla(plain_tensorflow, monkeypatch):
     monkeypatch.setattr(_fast, "xla_works", lambda: True)
+    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 0)
 
 
 def assert_paths_agree(network, data, member, settings, **tolerance):
