@@ -141,7 +141,6 @@ def test_files(network, tmp_path):
 
 
 def test_tensorboard(network, tmp_path):
-    pytest.importorskip("tensorboard")
     run(network, keras.callbacks.TensorBoard(tmp_path, write_graph=False), epochs=2)
     assert list(tmp_path.rglob("events*"))
 
