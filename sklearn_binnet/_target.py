@@ -140,8 +140,8 @@ def _unique(labels: NDArray, name: str) -> NDArray:
 
 def _not_of_one_kind(name: str) -> ValueError:
     return ValueError(
-        f"{name} must hold labels of one kind, all strings or all numbers, with none missing. Drop rows without a "
-        "label first."
+        f"Unknown label type: {name} must hold labels of one kind, all strings or all numbers, with none missing. Drop "
+        "rows without a label first."
     )
 
 
