@@ -14,15 +14,15 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from . import _thresholds as th
-from ._compat import Interval, RealNotInt, StrOptions, num_samples
-from ._costs import check_row_costs
-from ._crossfit import average_response, cross_fit, make_splits, use_prefit
-from ._evidence import average_by_row, collect, without_rows
-from ._folds import binary_scores, unrouted
-from ._multilabel import label_fold_thresholds, label_settings, tune_labels
-from ._scoring import resolve_scoring, routed_scorer
-from ._tuning import check_target, find_labels, fold_thresholds, make_settings, recost, tune
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples
+from sklearn_binnet._tuning._choice import check_target, find_labels, fold_thresholds, make_settings, recost, tune
+from sklearn_binnet._tuning._costs import check_row_costs
+from sklearn_binnet._tuning._crossfit import average_response, cross_fit, make_splits, use_prefit
+from sklearn_binnet._tuning._evidence import average_by_row, collect, without_rows
+from sklearn_binnet._tuning._folds import binary_scores, unrouted
+from sklearn_binnet._tuning._multilabel import label_fold_thresholds, label_settings, tune_labels
+from sklearn_binnet._tuning._scoring import resolve_scoring, routed_scorer
 
 # Rows up to which `ensemble="auto"` averages the fold models.
 AUTO_ENSEMBLE_ROWS = 20_000

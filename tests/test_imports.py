@@ -22,6 +22,7 @@ FLOORS = {
     "datasets": 6,
     "plotting": 6,
     "_answers": 7,
+    "_tuning": 7,
     "_classifier": 8,
     "_tuner": 8,
     "__init__": 9,

@@ -8,6 +8,7 @@ nothing but the tuning is timed (checks of the input included). Minimum over the
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 from scipy.special import expit
@@ -15,8 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from sklearn_binnet import ThresholdTunerCV
-from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve
-from sklearn_binnet._thresholds import argmax_threshold
+from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve, argmax_threshold
 
 
 class Column(ClassifierMixin, BaseEstimator):
@@ -59,12 +59,16 @@ def main():
             curve = ThresholdCurve.from_scores(y == 1, X[:, 0])
             return argmax_threshold(Problem(curve, METRICS["f1"].utility))
 
+        def tune(tuner, X=X, y=y, model=model, common=common):
+            return tuner(model, **common).fit(X, y)
+
         runs = {
-            "scikit-learn": lambda: TunedThresholdClassifierCV(model, **common).fit(X, y),
+            "scikit-learn": partial(tune, TunedThresholdClassifierCV),
             "exact sweep": sweep,
-            "ours, argmax": lambda: ThresholdTunerCV(model, selection="argmax", **common).fit(X, y),
-            "ours, stable": lambda: ThresholdTunerCV(model, **common).fit(X, y),
+            "ours, argmax": partial(tune, partial(ThresholdTunerCV, selection="argmax")),
+            "ours, stable": partial(tune, ThresholdTunerCV),
         }
+        base = 0.0
         for name, run in runs.items():
             repeats = 1 if name == "scikit-learn" and n > 500_000 else options.repeats
             seconds, result = best_of(run, repeats)

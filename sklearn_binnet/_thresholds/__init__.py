@@ -1,9 +1,9 @@
 """Thresholds for any scores, in NumPy and SciPy alone: curve, metrics, constraints, selection."""
 
-from ._constraints import Constraint, parse_constraint
-from ._curve import Counts, ThresholdCurve, decide
-from ._feasibility import Feasibility, find_feasible, report, shortfall_message
-from ._labels import (
+from sklearn_binnet._thresholds._constraints import Constraint, parse_constraint
+from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide
+from sklearn_binnet._thresholds._feasibility import Feasibility, find_feasible, report, shortfall_message
+from sklearn_binnet._thresholds._labels import (
     confusion_at,
     global_threshold,
     linear_objective,
@@ -11,10 +11,10 @@ from ._labels import (
     micro_f1,
     select_labels,
 )
-from ._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
-from ._problem import Problem, first_peak
-from ._scale import ScoreScale
-from ._selection import Selection, argmax_threshold, score_at, select
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
+from sklearn_binnet._thresholds._problem import Problem, first_peak
+from sklearn_binnet._thresholds._scale import ScoreScale
+from sklearn_binnet._thresholds._selection import Selection, argmax_threshold, score_at, select
 
 __all__ = [
     "ALIASES",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betaincinv
 
-from ._metrics import METRICS, Metric, ratio
+from sklearn_binnet._thresholds._metrics import METRICS, Metric, ratio
 
 
 def clopper_pearson(successes, trials, alpha, side):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._bounds import metric_bound
-from ._metrics import ALIASES, METRICS, Metric
+from sklearn_binnet._thresholds._bounds import metric_bound
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric
 
 MODES = ("confident", "strict", "empirical")
 # Bounds are evaluated at no more cuts than this, equal steps along the ROC curve: 20,000 steps

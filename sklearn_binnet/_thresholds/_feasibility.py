@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._constraints import Constraint
-from ._curve import Counts
+from sklearn_binnet._thresholds._constraints import Constraint
+from sklearn_binnet._thresholds._curve import Counts
 
 MAX_GROWTH = 2.0**24
 

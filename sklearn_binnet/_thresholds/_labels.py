@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._problem import Problem, first_peak
-from ._selection import Selection, argmax_threshold, score_at, select
+from sklearn_binnet._thresholds._problem import Problem, first_peak
+from sklearn_binnet._thresholds._selection import Selection, argmax_threshold, score_at, select
 
 GRID = 500
 MAX_PASSES = 50

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ._curve import Counts, ThresholdCurve
-from ._scale import ScoreScale
+from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
+from sklearn_binnet._thresholds._scale import ScoreScale
 
 TIE = 1e-12
 

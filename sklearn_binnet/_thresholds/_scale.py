@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from ._curve import SCORE_LIMIT
+from sklearn_binnet._thresholds._curve import SCORE_LIMIT
 
 
 @dataclass(frozen=True)

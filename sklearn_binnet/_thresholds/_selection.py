@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import chi2
 
-from ._curve import Counts
-from ._problem import Problem, first_peak
-from ._smooth import BINS, beta_calibration, kernel_threshold, plug_in_threshold
+from sklearn_binnet._thresholds._curve import Counts
+from sklearn_binnet._thresholds._problem import Problem, first_peak
+from sklearn_binnet._thresholds._smooth import BINS, beta_calibration, kernel_threshold, plug_in_threshold
 
 BOOTSTRAPS = 200
 BOOTSTRAP_BINS = 500

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
 
-from ._curve import Counts
-from ._problem import first_peak
+from sklearn_binnet._thresholds._curve import Counts
+from sklearn_binnet._thresholds._problem import first_peak
 
 BINS = 2000
 GRID = 4096

@@ -7,8 +7,8 @@
 Each returns what scikit-learn's loaders return. Tables, sources and licences are in `data/`.
 """
 
-from ._ionosphere import load_ionosphere
-from ._red_wine import load_red_wine
-from ._taxi import load_taxi
+from sklearn_binnet.datasets._ionosphere import load_ionosphere
+from sklearn_binnet.datasets._red_wine import load_red_wine
+from sklearn_binnet.datasets._taxi import load_taxi
 
 __all__ = ["load_ionosphere", "load_red_wine", "load_taxi"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._base import as_dataset, codes, read_table
+from sklearn_binnet.datasets._base import as_dataset, codes, read_table
 
 
 def load_ionosphere(*, return_X_y: bool = False, as_frame: bool = False) -> Any:

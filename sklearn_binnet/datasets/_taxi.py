@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._base import as_dataset, codes, read_table
+from sklearn_binnet.datasets._base import as_dataset, codes, read_table
 
 # Days and months in the order of the calendar, the rest by the alphabet.
 CATEGORIES = {

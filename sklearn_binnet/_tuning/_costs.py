@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _thresholds as th
+from sklearn_binnet import _thresholds as th
 
 
 def check_cost_matrix(costs):

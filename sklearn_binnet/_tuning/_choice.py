@@ -12,12 +12,12 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from . import _thresholds as th
-from ._compat import num_samples
-from ._costs import check_cost_matrix, check_row_costs, cost_setup, row_cost_counts
-from ._evidence import Evidence
-from ._scoring import Objective, resolve_scoring
-from ._slow import best_of_fold, tune_slowly
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._compat import num_samples
+from sklearn_binnet._tuning._costs import check_cost_matrix, check_row_costs, cost_setup, row_cost_counts
+from sklearn_binnet._tuning._evidence import Evidence
+from sklearn_binnet._tuning._scoring import Objective, resolve_scoring
+from sklearn_binnet._tuning._slow import best_of_fold, tune_slowly
 
 
 @dataclass(frozen=True)

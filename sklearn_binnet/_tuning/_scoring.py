@@ -13,9 +13,9 @@ from sklearn import metrics as skm
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from . import _thresholds as th
-from ._compat import is_scorer, scorer_parts
-from ._thresholds import _metrics as formulas
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._compat import is_scorer, scorer_parts
+from sklearn_binnet._thresholds import _metrics as formulas
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from sklearn.model_selection import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ._compat import num_samples, safe_indexing
-from ._folds import fit_folds, last_step, response
+from sklearn_binnet._compat import num_samples, safe_indexing
+from sklearn_binnet._tuning._folds import fit_folds, last_step, response
 
 
 @dataclass

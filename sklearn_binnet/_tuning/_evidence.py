@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _thresholds as th
-from ._compat import index_params, safe_indexing
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._compat import index_params, safe_indexing
 
 
 @dataclass(eq=False)

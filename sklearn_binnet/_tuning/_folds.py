@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from ._compat import index_params, safe_indexing
+from sklearn_binnet._compat import index_params, safe_indexing
 
 
 def fit_folds(estimator, X, y, row_sets, fit_params=None, n_jobs=None):

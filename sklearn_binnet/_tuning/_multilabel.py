@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import _thresholds as th
-from ._compat import is_scorer, scorer_parts
-from ._costs import check_cost_matrix, cost_setup
-from ._scoring import Objective, resolve_scoring, without_average
-from ._tuning import build_problem, fold_thresholds, make_settings
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._compat import is_scorer, scorer_parts
+from sklearn_binnet._tuning._choice import build_problem, fold_thresholds, make_settings
+from sklearn_binnet._tuning._costs import check_cost_matrix, cost_setup
+from sklearn_binnet._tuning._scoring import Objective, resolve_scoring, without_average
 
 AVERAGES = ("macro", "micro", "weighted")
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import t as student
 
-from . import _thresholds as th
+from sklearn_binnet import _thresholds as th
 
 CANDIDATES = 100
 
