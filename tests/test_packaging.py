@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_tables_of_contents_are_complete(module):
 
 
 def test_types_are_announced():
-    assert (ROOT / "py.typed").is_file()
+    assert files("sklearn_binnet").joinpath("py.typed").is_file()
 
 
 def test_version_is_that_of_the_installed_package():
