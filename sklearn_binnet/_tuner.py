@@ -8,37 +8,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
+from sklearn.base import is_regressor
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples
 from sklearn_binnet._tuning._choice import check_target, find_labels, fold_thresholds, make_settings, recost, tune
 from sklearn_binnet._tuning._costs import check_row_costs
-from sklearn_binnet._tuning._crossfit import average_response, cross_fit, make_splits, use_prefit
+from sklearn_binnet._tuning._crossfit import cross_fit, make_splits, use_prefit
 from sklearn_binnet._tuning._evidence import average_by_row, collect, without_rows
-from sklearn_binnet._tuning._folds import binary_scores, unrouted
+from sklearn_binnet._tuning._folds import unrouted
 from sklearn_binnet._tuning._multilabel import label_fold_thresholds, label_settings, tune_labels
+from sklearn_binnet._tuning._predictions import TunedPredictions
 from sklearn_binnet._tuning._scoring import resolve_scoring, routed_scorer
 
 # Rows up to which `ensemble="auto"` averages the fold models.
 AUTO_ENSEMBLE_ROWS = 20_000
 
 
-def _estimator_has(method):
-    """Whether the fitted estimator, or else the given one, has a method."""
-
-    def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
-        return True
-
-    return check
-
-
-class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ThresholdTunerCV(TunedPredictions):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
     Out-of-fold scores are computed once, by cross-validation; a threshold is chosen from them and
@@ -354,13 +344,6 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return False
         return self.ensemble is True or n_samples <= AUTO_ENSEMBLE_ROWS
 
-    def _scores(self, values, classes):
-        """Scores of the positive class, (n,); or of each label, (n, L)."""
-        if self._labels is None:
-            return np.asarray(values, dtype=np.float64)
-        values = binary_scores(values, self._response_method, classes, self._labels[1])
-        return values.astype(np.float64)
-
     def _collect(self, X, y, fitted, row_costs, metadata):
         """Gather evidence from all rows with an out-of-fold score, for each label if several."""
         folds = [(rows, self._scores(values, known)) for rows, values, known in fitted.folds]
@@ -473,81 +456,6 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._tune(evidence, scoring, constraint, costs)
         return self
 
-    # Responses are those of the model, or the mean over the models that are averaged.
-
-    def _response(self, X, method):
-        check_is_fitted(self, "estimator_")
-        return average_response([self.estimator_, *self.estimators_], X, [method])[0]
-
-    def predict(self, X):
-        """Predict labels: positive where the score reaches `best_threshold_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Labels as in `y`; an indicator matrix for several labels.
-        """
-        check_is_fitted(self, "estimator_")
-        scores = self._scores(self._response(X, self._response_method), self.classes_)
-        positive = th.decide(scores, self.best_threshold_).astype(int)
-        return positive if self._labels is None else self._labels[positive]
-
-    @available_if(_estimator_has("predict_proba"))
-    def predict_proba(self, X):
-        """Probabilities of the classes, the mean over the averaged models.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2) or (n_samples, n_labels)
-            Columns in the order of `classes_`; for several labels P(label = 1).
-        """
-        return self._response(X, "predict_proba")
-
-    @available_if(_estimator_has("predict_log_proba"))
-    def predict_log_proba(self, X):
-        """Logarithm of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-        """
-        check_is_fitted(self, "estimator_")
-        if not self.estimators_:
-            return self.estimator_.predict_log_proba(X)
-        with np.errstate(divide="ignore"):  # a probability of zero
-            return np.log(self.predict_proba(X))
-
-    @available_if(_estimator_has("decision_function"))
-    def decision_function(self, X):
-        """Decision function, the mean over the averaged models.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        return self._response(X, "decision_function")
-
-    @property
-    def classes_(self):
-        """Class labels, sorted."""
-        return self.estimator_.classes_
-
     def get_metadata_routing(self):
         """Routes of metadata: estimator, splitter and scorer, and this object's own `costs`.
 
@@ -565,13 +473,6 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             mapping = MethodMapping().add(callee=callee, caller="fit")
             router.add(**{step: part}, method_mapping=mapping)
         return router
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = get_tags(self.estimator).classifier_tags.multi_label
-        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
-        return tags
 
 
 def _is_regressor(estimator):

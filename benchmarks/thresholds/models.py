@@ -45,11 +45,11 @@ def as_numbers(data):
     return np.hstack(parts)
 
 
-def fit_case(make, X, y, seed):
+def fit_case(make, X, y, seed, max_train):
     """Probabilities of the refitted model (row 0) and of the fold models, for train and test rows."""
     train, test = train_test_split(
         np.arange(len(y)),
-        train_size=min(MAX_TRAIN, int(0.6 * len(y))),
+        train_size=min(max_train, int(0.6 * len(y))),
         stratify=y,
         random_state=seed,
     )
@@ -67,11 +67,12 @@ def fit_case(make, X, y, seed):
     return {"y": y, "n_train": n, "fold": fold, "proba": np.array(proba)}
 
 
-def cases(sets, classifiers, repeats):
+def cases(sets, classifiers, repeats, max_train):
+    size = "" if max_train == MAX_TRAIN else f"@{max_train}"
     for name in sets:
         for classifier in classifiers:
             for seed in range(repeats):
-                yield name, classifier, seed, CACHE / f"{name}-{classifier}-{seed}.npz"
+                yield name, classifier, seed, CACHE / f"{name}{size}-{classifier}-{seed}.npz"
 
 
 def main():
@@ -80,12 +81,13 @@ def main():
     parser.add_argument("--sets", nargs="*")
     parser.add_argument("--classifiers", nargs="*", default=["logistic", "boosting", "forest"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--max-train", type=int, default=MAX_TRAIN)
     options = parser.parse_args()
     load = loader(options.data)
     sets = options.sets or load.names()
     CACHE.mkdir(parents=True, exist_ok=True)
     known = None
-    for name, classifier, seed, path in cases(sets, options.classifiers, options.repeats):
+    for name, classifier, seed, path in cases(sets, options.classifiers, options.repeats, options.max_train):
         if path.exists():
             continue
         if known is None or known[0] != name:
@@ -96,7 +98,8 @@ def main():
         start = time.process_time()
         make = importlib.import_module(f"classifiers.{classifier}").make
         partial = path.with_suffix(".tmp.npz")
-        np.savez_compressed(partial, **fit_case(make, known[1], np.asarray(known[2]).astype(int), seed))
+        y = np.asarray(known[2]).astype(int)
+        np.savez_compressed(partial, **fit_case(make, known[1], y, seed, options.max_train))
         partial.rename(path)
         print(f"{path.stem}: {time.process_time() - start:.1f} s CPU", flush=True)
 

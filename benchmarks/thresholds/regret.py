@@ -2,6 +2,7 @@
 
     python regret.py [--tuners ours_stable scikit_learn]      run what is missing, then compare
     python regret.py --compare                                compare only
+    python regret.py --check                                  scikit-learn's rule against its class
 
 The reference is the best threshold in hindsight of the refitted model, for every tuner: a tuner
 that predicts with more models may have a negative regret.
@@ -39,6 +40,17 @@ def run_case(path, tuners, known):
             known[key] = float(best - function(*counts(y_test, decided)))
 
 
+def check(paths):
+    """Compare the quick form of scikit-learn's rule with the class on every tenth case."""
+    from tuners.scikit_learn import check
+
+    results = []
+    for path in paths:
+        X, y, _, _, folds = register(path.stem, np.load(path))
+        results += [check(Replay(path.stem), X, y, folds, metric) for metric in METRICS]
+    print(f"{sum(results)} of {len(results)} thresholds of scikit-learn's class repeated")
+
+
 def table(known):
     """Array (sets, tuners) of mean regrets over classifiers, repeats and metrics."""
     sums = {}
@@ -65,14 +77,12 @@ def ratio(means, tuner, keep=lambda name, classifier, metric: True, draws=10_000
 def compare(known):
     means = table(known)
     tuners = [name for name in NAMES if any(key[3] == name for key in means)]
-    print("| tuner | ratio | 95 % interval | logistic | boosting | forest | sets |")
-    print("|---|---|---|---|---|---|---|")
+    models = sorted({classifier for _, classifier, _, _ in means})
+    print(f"| tuner | ratio | 95 % interval | {' | '.join(models)} | sets |")
+    print("|---" * (len(models) + 4) + "|")
     for tuner in tuners:
         value, (low, high), n = ratio(means, tuner)
-        by_model = [
-            ratio(means, tuner, lambda s, c, m, model=model: c == model, 10)[0]
-            for model in ("logistic", "boosting", "forest")
-        ]
+        by_model = [ratio(means, tuner, lambda s, c, m, model=model: c == model, 10)[0] for model in models]
         cells = " | ".join(f"{cell:.2f}" for cell in by_model)
         print(f"| {tuner} | {value:.3f} | {low:.2f} to {high:.2f} | {cells} | {n} |")
     print("\n| tuner | " + " | ".join(METRICS) + " |\n|---|" + "---|" * len(METRICS))
@@ -85,15 +95,25 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tuners", nargs="*", default=list(NAMES))
     parser.add_argument("--compare", action="store_true")
+    parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    if options.check:
+        warnings.simplefilter("ignore")
+        check(sorted(CACHE.glob("*-[0-9].npz"))[::10])
+        return
     store = HERE / "results" / "cache" / "regret.json"
     known = json.loads(store.read_text()) if store.exists() else {}
     if not options.compare:
         warnings.simplefilter("ignore")
-        for path in sorted(CACHE.glob("*.npz")):
+        for path in sorted(CACHE.glob("*-[0-9].npz")):
             run_case(path, options.tuners, known)
             store.write_text(json.dumps(known))
-    compare(known)
+    print("At most 3,000 training rows\n")
+    compare({key: value for key, value in known.items() if "@" not in key})
+    large = {key: value for key, value in known.items() if "@" in key}
+    if large:
+        print("\nLarge training sets\n")
+        compare(large)
 
 
 if __name__ == "__main__":
