@@ -1,4 +1,4 @@
-"""Fit the base classifiers once and keep what they say, so that tuners can be compared on the same models.
+"""Fit the base classifiers once and keep what they say: tuners are compared on the same models.
 
     python models.py --data FOLDER [--sets sonar pima] [--classifiers logistic] [--repeats 5]
 
@@ -46,7 +46,7 @@ def as_numbers(data):
 
 
 def fit_case(make, X, y, seed, max_train):
-    """Probabilities of the refitted model (row 0) and of the fold models, for train and test rows."""
+    """Probabilities of the refitted (row 0) and of the fold models, for train and test rows."""
     train, test = train_test_split(
         np.arange(len(y)),
         train_size=min(max_train, int(0.6 * len(y))),

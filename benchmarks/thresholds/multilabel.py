@@ -1,6 +1,6 @@
 """Several labels: macro and micro F1 on test rows, thresholds for each label against one for all.
 
-    python multilabel.py --data FOLDER [--set ml_yeast] [--repeats 5]
+python multilabel.py --data FOLDER [--set ml_yeast] [--repeats 5]
 """
 
 import argparse
@@ -21,7 +21,9 @@ from sklearn_binnet import ThresholdTunerCV
 
 def common_threshold(y, scores, average):
     grid = np.quantile(scores, np.linspace(0, 1, 400))
-    return grid[np.argmax([f1_score(y, scores >= t, average=average, zero_division=0) for t in grid])]
+    return grid[
+        np.argmax([f1_score(y, scores >= t, average=average, zero_division=0) for t in grid])
+    ]
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Regret of each tuner on the stored models: test metric lost against the best threshold in hindsight.
+"""Regret of each tuner: test metric lost against the best threshold in hindsight.
 
     python regret.py [--tuners ours_stable scikit_learn]      run what is missing, then compare
     python regret.py --compare                                compare only

@@ -1,4 +1,4 @@
-"""A classifier that says again what a stored model said, so that every tuner meets the same models."""
+"""A classifier that says again what a stored model said: every tuner meets the same models."""
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin

@@ -15,8 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from sklearn_binnet import ThresholdTunerCV
-from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve
-from sklearn_binnet._thresholds import argmax_threshold
+from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve, argmax_threshold
 
 
 class Column(ClassifierMixin, BaseEstimator):
@@ -42,6 +41,22 @@ def best_of(function, repeats):
     return min(times), result
 
 
+def runs(model, X, y):
+    """The four ways, each a function without arguments."""
+    common = {"scoring": "f1", "cv": "prefit", "refit": False}
+
+    def sweep():
+        curve = ThresholdCurve.from_scores(y == 1, X[:, 0])
+        return argmax_threshold(Problem(curve, METRICS["f1"].utility))
+
+    return {
+        "scikit-learn": lambda: TunedThresholdClassifierCV(model, **common).fit(X, y),
+        "exact sweep": sweep,
+        "ours, argmax": lambda: ThresholdTunerCV(model, selection="argmax", **common).fit(X, y),
+        "ours, stable": lambda: ThresholdTunerCV(model, **common).fit(X, y),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", nargs="*", type=int, default=[100_000, 1_000_000])
@@ -52,23 +67,11 @@ def main():
         rng = np.random.default_rng(0)
         y = (rng.random(n) < 0.2).astype(int)
         X = expit(rng.normal(size=n) + 1.5 * y - 2.5)[:, None]
-        model = Column().fit(X, y)
-        common = {"scoring": "f1", "cv": "prefit", "refit": False}
-
-        def sweep(X=X, y=y):
-            curve = ThresholdCurve.from_scores(y == 1, X[:, 0])
-            return argmax_threshold(Problem(curve, METRICS["f1"].utility))
-
-        runs = {
-            "scikit-learn": lambda: TunedThresholdClassifierCV(model, **common).fit(X, y),
-            "exact sweep": sweep,
-            "ours, argmax": lambda: ThresholdTunerCV(model, selection="argmax", **common).fit(X, y),
-            "ours, stable": lambda: ThresholdTunerCV(model, **common).fit(X, y),
-        }
-        for name, run in runs.items():
+        base = None
+        for name, run in runs(Column().fit(X, y), X, y).items():
             repeats = 1 if name == "scikit-learn" and n > 500_000 else options.repeats
             seconds, result = best_of(run, repeats)
-            base = seconds if name == "scikit-learn" else base
+            base = base or seconds
             threshold = getattr(result, "best_threshold_", result)
             print(f"| {n} | {name} | {seconds:.4f} | {base / seconds:.0f} | {threshold:.4f} |")
 

@@ -1,4 +1,4 @@
-"""Tuners: one module each, with ``tune(estimator, X, y, folds, metric, seed) -> fitted classifier``.
+"""Tuners, one module each: ``tune(estimator, X, y, folds, metric, seed) -> fitted classifier``.
 
 `estimator` is an unfitted classifier, `folds` a list of (train, test), `metric` a name of
 `measures.METRICS`.
