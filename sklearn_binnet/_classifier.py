@@ -126,6 +126,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     ----------
     classes_ : ndarray of shape (2,) or (n_labels,)
         The two labels, sorted; for an indicator matrix the numbers of its columns.
+    pos_label_ : label
+        The label that means yes; not for an indicator matrix.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -542,8 +544,10 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         states = [t.optimizer_state for t in trained]
         self._resume = _recipe.Start(self._fitted, states, n_trainings, plan.settings.optimizer)
         self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
-        for stale in ("_keras", "oof_proba_"):
+        for stale in ("_keras", "oof_proba_", "pos_label_"):
             self.__dict__.pop(stale, None)
+        if not target.multilabel:
+            self.pos_label_ = target.classes[target.positive]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

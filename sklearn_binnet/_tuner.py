@@ -325,7 +325,7 @@ class ThresholdTunerCV(TunedPredictions):
                 splits,
                 methods=self._methods(),
                 refit=self.refit,
-                own_oof=self.cv is None,
+                own_oof=self.cv is None and self.ensemble is not True,
                 fit_params=fit_params,
                 n_jobs=self.n_jobs,
             )
@@ -445,7 +445,7 @@ class ThresholdTunerCV(TunedPredictions):
             shares = np.broadcast_to(np.array(prevalence, dtype=object), len(evidence))
             evidence = [e.at_prevalence(share) for e, share in zip(evidence, shares, strict=True)]
         else:
-            held_out = np.isfinite(self.oof_scores_)
+            held_out = ~np.isnan(self.oof_scores_)
             evidence, costs = recost(evidence, scoring, costs, self.costs, held_out)
             evidence = evidence.at_prevalence(prevalence)
             if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
     StratifiedShuffleSplit,
     check_cv,
 )
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet._compat import num_samples, safe_indexing
@@ -110,7 +113,7 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     model = None
     if refit and own_oof:
         (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-        proba = getattr(last_step(model), "oof_proba_", None)
+        proba = getattr(last_step(model), "oof_proba_", None) if _keeps_rows_and_secrets(model) else None
         if proba is not None and len(proba) == num_samples(X) and methods[0] == "predict_proba":
             return CrossFit(model, "predict_proba", [_own_fold(model, np.asarray(proba))])
     splits = _with_both_classes(y, splits)
@@ -128,6 +131,19 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     if not refit and models:
         return CrossFit(models[0], method, folds)
     return CrossFit(model, method, folds, models)
+
+
+def _keeps_rows_and_secrets(model):
+    """Whether out-of-fold scores of the last step are out of fold for the whole model, row by row.
+
+    Not behind a step that learns from y, as it has seen the answers of every fold; nor in a pipeline of another
+    kind, which may resample rows.
+    """
+    if not isinstance(model, Pipeline):
+        return True
+    front = [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
+    sees_y = any(get_tags(step).target_tags.required or isinstance(step, SelectorMixin) for step in front)
+    return type(model) is Pipeline and not sees_y
 
 
 def _own_fold(model, proba):
@@ -148,6 +164,15 @@ def _with_both_classes(y, splits):
     if y.ndim > 1:
         return splits
     kept = [(train, test) for train, test in splits if len(np.unique(y[train])) > 1]
+    counts = np.unique(y, return_counts=True)[1]
+    if not kept and len(counts) > 1 and counts.min() > 1:
+        warnings.warn(
+            "None of the folds of `cv` has training rows of both classes; two stratified folds are used instead. "
+            "Pass a splitter that shuffles or stratifies.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return list(StratifiedKFold(2).split(y, y))
     if len(kept) < len(splits) and len(np.unique(y)) > 1:
         warnings.warn(
             f"{len(splits) - len(kept)} of {len(splits)} folds have training rows of one class "

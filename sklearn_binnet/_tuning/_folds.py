@@ -71,6 +71,8 @@ def _fit_together(estimator, X, y, row_sets, fit_params):
         return clone(estimator).fit_many([_cut(X, y, fit_params, rows) for rows in row_sets])
     if type(estimator) is not Pipeline or not hasattr(estimator[-1], "fit_many"):
         return None
+    if getattr(estimator, "transform_input", None):  # the pipeline transforms fit parameters too
+        return None
     params = _last_step_params(estimator, fit_params)
     if params is None:
         return None

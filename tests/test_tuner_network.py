@@ -1,0 +1,78 @@
+"""ThresholdTunerCV around the real network: folds side by side, and its own out-of-fold probabilities."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.feature_selection import SelectKBest
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_binnet import ThresholdTunerCV
+from tests.small import X, Y, net, y
+
+ROWS = [train for train, _ in StratifiedKFold(3).split(X, y)]
+
+
+@pytest.mark.parametrize("params", [{}, {"early_stopping": False}, {"n_estimators": 2}, {"batch_normalization": True}])
+def test_fits_side_by_side_equal_single_fits(params):
+    clf = net(**params)
+    weight = np.linspace(0, 2, len(X))
+    fits = [(X[r], y[r], {"sample_weight": weight[r]}) for r in ROWS]
+    for model, (X_rows, y_rows, fit_params) in zip(clf.fit_many(fits), fits, strict=True):
+        alone = clone(clf).fit(X_rows, y_rows, **fit_params)
+        np.testing.assert_allclose(model.predict_proba(X), alone.predict_proba(X), atol=1e-5)
+        assert model.best_iter_ == alone.best_iter_
+        np.testing.assert_allclose(model.history_["loss"], alone.history_["loss"], rtol=1e-5)
+    assert not hasattr(clf, "classes_")
+
+
+def test_fits_of_one_call_may_differ_in_columns_and_questions():
+    one, other, many = net().fit_many([(X, y, {}), (X[:, :3], y, {}), (X, Y, {})])
+    assert (one.n_features_in_, other.n_features_in_, many.n_labels_) == (4, 3, 3)
+
+
+@pytest.mark.parametrize("pos_label", ["no", "yes"])
+def test_own_out_of_fold_probabilities_are_those_of_the_positive_label(pos_label):
+    labels = np.where(y == 1, "yes", "no")
+    clf = net(n_estimators=3, epochs=20, learning_rate=0.02, pos_label=pos_label)
+    weight = np.ones(len(X))
+    weight[::7] = 0
+    tuned = ThresholdTunerCV(clf, pos_label=pos_label, random_state=0).fit(X, labels, sample_weight=weight)
+    assert tuned.estimator_.pos_label_ == pos_label
+    kept = weight > 0
+    np.testing.assert_allclose(tuned.oof_scores_[kept], tuned.estimator_.oof_proba_[kept])
+    assert tuned.oof_scores_[kept][labels[kept] == pos_label].mean() > 0.7
+    assert np.mean(tuned.predict(X) == labels) > 0.8
+    assert tuned.best_score_ > 0.8
+
+
+def test_folds_of_a_pipeline_are_its_own():
+    pipe = make_pipeline(StandardScaler(), net(epochs=20, learning_rate=0.02))
+    tuned = ThresholdTunerCV(pipe, cv=StratifiedKFold(3), ensemble=True, random_state=0).fit(X * 50 + 7, y)
+    assert len(tuned.estimators_) == 3
+    for model, rows in zip(tuned.estimators_, ROWS, strict=True):
+        alone = clone(pipe).fit((X * 50 + 7)[rows], y[rows])
+        np.testing.assert_allclose(model.predict_proba(X * 50 + 7), alone.predict_proba(X * 50 + 7), atol=1e-5)
+    assert np.mean(tuned.predict(X * 50 + 7) == y) > 0.8
+
+
+def test_own_probabilities_do_not_serve_behind_a_step_that_has_seen_the_answers():
+    blind = ThresholdTunerCV(make_pipeline(StandardScaler(), net(n_estimators=2)), random_state=0).fit(X, y)
+    assert blind.estimators_ == []
+    seeing = ThresholdTunerCV(make_pipeline(SelectKBest(k=2), net(n_estimators=2)), random_state=0).fit(X, y)
+    assert len(seeing.estimators_) == 5
+
+
+def test_folds_without_both_classes_give_way_to_stratified_ones():
+    order = np.argsort(y, kind="stable")
+    half = order[np.concatenate([np.arange(50), np.arange(150, 200)])]
+    with pytest.warns(UserWarning, match="two stratified folds are used instead"):
+        tuned = ThresholdTunerCV(net(), cv=KFold(2), random_state=0).fit(X[half], np.repeat([0, 1], 50))
+    assert 0 <= tuned.best_threshold_ <= 1
+
+
+def test_several_labels():
+    tuned = ThresholdTunerCV(net(n_estimators=2), scoring="f1_macro", random_state=0).fit(X, Y)
+    assert tuned.predict(X).shape == Y.shape
+    assert np.shape(tuned.best_threshold_) == (3,)
