@@ -69,8 +69,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     activation : str, default="relu"
         Activation of the hidden layers, by Keras' name.
     encoding : {"standardize", None}, default="standardize"
-        What is done to the columns before the first layer: to mean 0 and standard deviation 1, learnt from the
-        training rows, or nothing.
+        What is done to the columns before the first layer: to mean 0 and standard deviation 1, or nothing. Learnt
+        from the rows that are trained on, so with several networks from all rows (their columns, never `y`).
     dropout : float or sequence of float, default=0.0
         Share of units dropped after each hidden layer, in [0, 1).
     batch_normalization : bool, default=False
@@ -110,13 +110,15 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Keras metrics (names, objects or functions) recorded each epoch in `history_`. Those that compare with a
         threshold, such as "accuracy", use `threshold`.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called with copies at each fit. `self.model` in them goes from raw columns to the probability.
+        Called with copies at each fit. `self.model` in them goes from raw columns to the probability; of a `model`
+        that only Keras' own `fit` can train (an own `train_step`, say) it is that model, on encoded columns.
     threshold : float or array-like of shape (n_labels,), default=0.5
         `predict` says yes where the probability is at least this. Change it with `set_params`, without a refit.
     pos_label : int, float, bool, str or None, default=None
         The label that means yes. None means `classes_[1]`.
     warm_start : bool, default=False
-        Go on from the last fit's weights and optimizer state.
+        Go on from the last fit's weights and optimizer state. Rows held out now may have been trained on then, so
+        there is no `oof_proba_`, and early stopping is a weaker guard; `X_val` and `y_val` don't have that trouble.
     verbose : int, default=0
         1 shows a progress bar on terminals and in notebooks.
     random_state : int, RandomState instance or None, default=None
@@ -373,7 +375,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self.history_ = _recipe.mean_history(trained)
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
-        if len(trained) > 1 and fit.made_folds:
+        if len(trained) > 1 and fit.made_folds and fit.start is None:
             out_of_fold = np.full((len(fit.columns), fit.target.n_labels), np.nan)
             out_of_fold[fit.used] = expit(_recipe.out_of_fold_logits(self._fitted, fit.rows, fit.plan))
             self.oof_proba_ = out_of_fold if fit.target.multilabel else out_of_fold[:, 0]
@@ -509,17 +511,22 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         with ExitStack() as stack:
             hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
             if getattr(self, "_skl_callbacks", None):
-                context = self._init_callback_context(max_subtasks=None)
+                context = self._init_callback_context(
+                    max_subtasks=plan.settings.epochs if len(plan.members) == 1 else None
+                )
                 context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+                def fitted_by(weights: list[list[NDArray]]) -> dict[str, Any]:
+                    return {
+                        "_fitted": plan.network.fitted(weights),
+                        "_target": target,
+                        "classes_": target.classes,
+                        "n_labels_": target.n_labels,
+                    }
 
                 def tell(report: EpochReport) -> bool:
                     def now():
-                        return {
-                            "_fitted": plan.network.fitted(report.weights()),
-                            "_target": target,
-                            "classes_": target.classes,
-                            "n_labels_": target.n_labels,
-                        }
+                        return fitted_by(report.weights())
 
                     epoch = context.subcontext(task_name="epoch")
                     epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
@@ -529,7 +536,11 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             settings = plan.settings
             if hooks:
                 settings = replace(settings, on_epoch=lambda report: max([hook(report) for hook in hooks]))
-            return train(plan.network, plan.data, plan.members, settings)
+            trained = train(plan.network, plan.data, plan.members, settings)
+            if getattr(self, "_skl_callbacks", None):
+                final = fitted_by([t.weights for t in trained])
+                context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=final)
+            return trained
 
     def _train_many(self, fits: list[_Fit]) -> list[list[Trained]]:
         """Train several fits, side by side where their networks allow."""

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._encoding import Encoder, fit_encoder
+from sklearn_binnet._models._encoding import Encoder, Identity, fit_encoder
 from sklearn_binnet._models._estimated import encoded_user_network
 from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
+from sklearn_binnet._training._isolation import draw_seeds
 from sklearn_binnet._training._optimizer import Optimizer, describe
 
 DEFAULT_EPOCHS = 200
@@ -147,7 +148,7 @@ def plan(
     on from; with `update` the encoding learns from the new rows too.
     """
     n_estimators = params["n_estimators"]
-    seeds = random_state.randint(np.iinfo(np.int32).max, size=(n_estimators + 1, 2))
+    seeds = draw_seeds(random_state, (n_estimators + 1, 2))
     validating = n_estimators > 1 or params["early_stopping"]
     fraction = params["validation_fraction"] if validating and held_out is None and not update else None
     parts = folds(rows.answers, n_estimators, fraction, int(seeds[0, 0]))
@@ -159,6 +160,11 @@ def plan(
         encoder = encoder_for(params["encoding"], rows, parts)
     else:
         encoder = start.fitted.encoder.update(rows.X, rows.sample_weight) if update else start.fitted.encoder
+        if isinstance(encoder, Identity) != (params["encoding"] is None):
+            raise ValueError(
+                "encoding must stay as it was for warm_start=True and partial_fit: the weights to go on from belong to "
+                "it. Set it back, or fit anew."
+            )
     network = network_of(params, encoder, rows.answers, int(seeds[0, 1]))
     optimizer = optimizer_of(params, network)
     if start is None:
@@ -182,8 +188,11 @@ def plan(
     check_weights(data, members)
     if params["metrics"] is None:
         params = params | {"metrics": getattr(network, "metrics", None)}
-    epochs = params["epochs"] or DEFAULT_EPOCHS
-    batch_size = params["batch_size"] or default_batch_size(len(parts[0][0]))
+    epochs = DEFAULT_EPOCHS if params["epochs"] is None else params["epochs"]
+    batch_size = default_batch_size(len(parts[0][0])) if params["batch_size"] is None else params["batch_size"]
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if value < 1:  # a SciKeras wrapper's own, which no constraint has seen
+            raise ValueError(f"{name} must be at least 1, got {value!r}.")
     settings = settings_of(params, optimizer, epochs, batch_size)
     return Plan(network, data, members, settings, parts)
 
@@ -287,14 +296,15 @@ def out_of_fold_logits(fitted: Any, rows: Rows, plan: Plan) -> NDArray[np.float6
 def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
     """Return the optimizer and rates: the estimator's parameters first, then those of a compiled user model."""
     own = getattr(network, "optimizer", None)
-    keeps_own = own is not None and isinstance(params["optimizer"], str) and params["optimizer"] == "adam"
+    default = isinstance(params["optimizer"], str) and params["optimizer"].lower() == "adam"
+    keeps_own = own is not None and default
     optimizer: Optimizer = own if own is not None and keeps_own else describe(params["optimizer"])
     rate, decay = params["learning_rate"], params["weight_decay"]
     if decay is not None:
         optimizer = optimizer._replace(weight_decay=float(decay))
     if is_number(rate):
         optimizer = optimizer._replace(learning_rate=float(rate), schedule=None)
-    elif rate is None and params["optimizer"] == "adam" and isinstance(network, BuiltinNetwork):
+    elif rate is None and default and isinstance(network, BuiltinNetwork):
         optimizer = optimizer._replace(learning_rate=default_learning_rate(network.spec.hidden_layer_sizes))
     elif rate is not None:
         if not hasattr(rate, "get_config"):

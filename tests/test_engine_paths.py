@@ -201,7 +201,7 @@ def test_kernel_regularizer():
 
         key = "penalised"
 
-        def build(self):
+        def build(self, seed=0):
             inputs = keras.Input((4,))
             x = keras.layers.Dense(5, "tanh", kernel_regularizer=keras.regularizers.L2(0.1))(inputs)
             return keras.Model(inputs, keras.layers.Dense(1)(x))

@@ -39,6 +39,13 @@ def wrapper(**parameters):
     return KerasClassifier(wide, **(defaults | parameters))
 
 
+class AtBatches(keras.callbacks.Callback):
+    """Does nothing, at batches: asks for Keras' own `fit`."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
 class OwnStep(keras.Model):
     def __init__(self):
         super().__init__()
@@ -147,12 +154,74 @@ def test_multilabel_with_weights_of_classes_on_both_paths():
     fast = BinaryNetClassifier(model=lambda: dense(3), **kwargs).fit(Xm, Ym)
     assert fast.predict(Xm).shape == fast.predict_proba(Xm).shape == (60, 3)
 
-    class Batches(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            pass
-
-    general = BinaryNetClassifier(model=lambda: dense(3), callbacks=[Batches()], **kwargs).fit(Xm, Ym)
+    general = BinaryNetClassifier(model=lambda: dense(3), callbacks=[AtBatches()], **kwargs).fit(Xm, Ym)
     np.testing.assert_allclose(fast.predict_proba(Xm), general.predict_proba(Xm), atol=1e-4)
+
+
+def compiled(units, activation, loss):
+    def make():
+        model = dense(units, activation)
+        model.compile("adam", loss)
+        return model
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(compiled(1, "sigmoid", "binary_crossentropy"), id="sigmoid"),
+        pytest.param(compiled(1, None, keras.losses.BinaryCrossentropy(from_logits=True)), id="linear"),
+        pytest.param(compiled(2, "softmax", "categorical_crossentropy"), id="softmax, one-hot"),
+        pytest.param(compiled(2, "softmax", "sparse_categorical_crossentropy"), id="softmax, indices"),
+    ],
+)
+def test_both_paths_agree_for_every_head(model):
+    fast = BinaryNetClassifier(model=model, **SHORT).fit(X, Y)
+    general = BinaryNetClassifier(model=model, callbacks=[AtBatches()], **SHORT).fit(X, Y)
+    np.testing.assert_allclose(fast.predict_proba(X), general.predict_proba(X), atol=1e-4)
+    np.testing.assert_allclose(fast.history_["val_loss"], general.history_["val_loss"], rtol=1e-4)
+
+
+def test_dropout_follows_the_seed_on_both_paths():
+    def dropping(n_features):
+        return keras.Sequential([keras.Input((n_features,)), layers.Dropout(0.5), layers.Dense(1, "sigmoid")])
+
+    full = {"model": dropping, "batch_size": 80, "early_stopping": False, "learning_rate": 0.1, "epochs": 1}
+    for callbacks in (None, [AtBatches()]):
+        clf = BinaryNetClassifier(callbacks=callbacks, random_state=0, **(full | {"learning_rate": 1e-12}))
+        losses = [clf.partial_fit(X, Y, classes=[0, 1]).history_["loss"][-1] for _ in range(3)]
+        # One batch and no step to speak of: nothing but the mask moves the loss.
+        assert len({round(loss, 6) for loss in losses}) == 3
+
+
+def test_an_initialiser_of_the_users_own_trains_in_the_compiled_program():
+    def own(n_features):
+        hidden = layers.Dense(5, "relu", kernel_initializer=lambda shape, dtype=None: keras.ops.full(shape, 0.1))
+        return keras.Sequential([keras.Input((n_features,)), hidden, layers.Dense(1, "sigmoid")])
+
+    clf = BinaryNetClassifier(model=own, learning_rate=1e-9, **SHORT).fit(X, Y)
+    np.testing.assert_allclose(clf._fitted.weights[0][0], 0.1, atol=1e-6)
+
+
+def test_adamw_without_decay_works_on_both_paths():
+    for callbacks in (None, [AtBatches()]):
+        clf = BinaryNetClassifier(model=dense, optimizer="adamw", weight_decay=0.0, callbacks=callbacks, **SHORT)
+        assert clf.fit(X, Y).n_iter_ == 4
+
+
+def test_a_train_step_must_report_its_loss():
+    class Silent(OwnStep):
+        def train_step(self, data):
+            return {"mine": super().train_step(data)["loss"]}
+
+    with pytest.raises(ValueError, match=r"reports \['mine'\] but no 'loss'"):
+        BinaryNetClassifier(model=Silent, **SHORT).fit(X, Y)
+
+
+def test_parameters_of_a_wrapper_are_checked():
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        BinaryNetClassifier(model=wrapper(epochs=0), random_state=0).fit(X, Y)
 
 
 def test_a_model_with_layers_for_raw_columns_is_told_so():

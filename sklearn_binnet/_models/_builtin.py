@@ -107,7 +107,7 @@ class BuiltinNetwork:
         """Draw initial weights in the order of Keras' model."""
         return self.spec.initial_weights(seed)
 
-    def build(self) -> Any:
+    def build(self, seed: int = 0) -> Any:
         """Return the Keras model from encoded columns to logits."""
         import keras
 

@@ -39,18 +39,18 @@ class EncodedUserNetwork:
         """Draw initial weights in the order of Keras' model."""
         return self._network.initial_weights(seed)
 
-    def build(self) -> Any:
+    def build(self, seed: int = 0) -> Any:
         """Return the Keras model from encoded columns to outputs."""
-        return self._network.build()
+        return self._network.build(seed)
 
     def view(self) -> tuple[Any, list[Any]]:
-        """Return the Keras model from raw columns to outputs, and the user's weights in it."""
+        """Return the Keras model from raw columns to probabilities, and the user's weights in it."""
         import keras
 
         inner = self._network.build()
         inputs = raw_input(self.encoder)
         encoded = keras.ops.cast(self.encoder.keras(inputs), "float32")
-        return keras.Model(inputs, inner(encoded)), inner.weights
+        return keras.Model(inputs, self._network.probabilities(inner(encoded))), inner.weights
 
     def losses(self, y: Any, outputs: Any) -> Any:
         """Return the loss of every answer."""
@@ -112,14 +112,12 @@ class FittedUser:
 
     def keras_models(self) -> list[Any]:
         """Return the members as Keras models from raw columns to P(yes)."""
-        import keras
-
         models = []
         for weights in self.weights:
             model, variables = EncodedUserNetwork(self.network, self.encoder, self.source).view()
             for variable, value in zip(variables, weights, strict=True):
                 variable.assign(value)
-            models.append(keras.Model(model.inputs, self.network.probabilities(model.outputs[0])))
+            models.append(model)
         return models
 
     def keras_model(self) -> Any:
@@ -132,7 +130,7 @@ class FittedUser:
         inputs = raw_input(self.encoder)
         logits = []
         for member in members:
-            p = keras.ops.clip(member(inputs), 1e-7, 1 - 1e-7)
+            p = keras.ops.clip(member(inputs), np.finfo(np.float32).tiny, 1 - 2.0**-24)
             logits.append(keras.ops.log(p) - keras.ops.log1p(-p))
         return keras.Model(inputs, keras.ops.sigmoid(keras.layers.Average()(logits)))
 

@@ -133,9 +133,9 @@ class UserNetwork:
         self.forward_key: Hashable = ("user", architecture or own, self.eager)
         self.key: Hashable = ("user", architecture or own, head, loss or own, self.loss.form)
 
-    def build(self) -> Any:
+    def build(self, seed: int = 0) -> Any:
         """Return a new `keras.Model` from (n, n_features) to outputs, uncompiled, with arbitrary weights."""
-        with isolated_random(0):
+        with isolated_random(seed):
             try:
                 return fresh_copy(self._blank, self.n_features)
             except ValueError:

@@ -36,8 +36,8 @@ class Network(Protocol):
     def key(self) -> Hashable:
         """Equal keys mean interchangeable models: same layers, head and loss; weights and dropout rates may differ."""
 
-    def build(self) -> Any:
-        """Return a new `keras.Model` from float32 (n, d) to outputs, with arbitrary weights."""
+    def build(self, seed: int = 0) -> Any:
+        """Return a new `keras.Model` from float32 (n, d) to outputs, with arbitrary weights; `seed` for its dropout."""
 
     def view(self) -> tuple[Any, list[Any]]:
         """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""

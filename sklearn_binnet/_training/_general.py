@@ -29,7 +29,7 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     metrics = MetricSet(settings.metrics)
     weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
     with isolated_random(member.seed):
-        model = network.build()
+        model = network.build(member.seed)
         optimizer = keras_optimizer(settings, member)
         loss, answers, targets, sample_weight = _weighted_loss(network, data.y, weights)
         running = metrics.running(answers, network.probabilities, settings.threshold)
@@ -84,6 +84,16 @@ def _batches(
         rows = order.rows()
         for start in range(0, len(rows), batch):
             yield tuple(a[rows[start : start + batch]] for a in arrays)
+
+
+def told(logs: dict[str, Any], name: str) -> Any:
+    """Return what the model's training step reports; its loss is needed, a metric may be missing."""
+    if name not in logs and name == "loss":
+        raise ValueError(
+            f"model has a train_step that reports {sorted(logs)} but no 'loss'. Return the loss under that name, as in "
+            "{m.name: m.result() for m in self.metrics}."
+        )
+    return logs.get(name, np.nan)
 
 
 class _Validation:
@@ -159,7 +169,7 @@ def _watcher(
 
         def on_epoch_end(self, epoch, logs=None):
             validated = validation(model)
-            row = member_logs(names, np.array([float(logs[name]) for name in names] + validated))
+            row = member_logs(names, np.array([float(told(logs, name)) for name in names] + validated))
             self.rows.append(row)
             if early_stopping and early.observe(epoch + 1, validated[0], self._weights()):
                 model.stop_training = True

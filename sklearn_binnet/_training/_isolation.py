@@ -8,8 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LOCK = threading.RLock()
+
+
+def draw_seeds(random_state: np.random.RandomState, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """Draw seeds; never while another thread has lent NumPy's global generator away."""
+    with _LOCK:
+        return random_state.randint(np.iinfo(np.int32).max, size=shape)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any, NamedTuple
@@ -105,8 +106,11 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
     def swap(layer):
         if layer in dropouts:
             return dropout_class(dropouts.index(layer), name=layer.name)
-        if type(layer) is keras.layers.BatchNormalization:
-            return normalization_class.from_config(layer.get_config())
-        return layer.__class__.from_config(layer.get_config())
+        kind: Any = normalization_class if type(layer) is keras.layers.BatchNormalization else type(layer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of lambdas in configs: nothing is saved
+            config = layer.get_config()
+        # Weights are set later; an initialiser of the user's own may not survive its config.
+        return kind.from_config({k: "zeros" if k.endswith("_initializer") else v for k, v in config.items()})
 
     return keras.models.clone_model(model, clone_function=swap), [layer.rate for layer in dropouts]

@@ -68,7 +68,8 @@ def keras_optimizer(settings: Settings, member: Member) -> Any:
     import keras
 
     options = {**settings.optimizer["config"], "learning_rate": member.learning_rate}
-    options["weight_decay"] = member.weight_decay or None
+    none = 0.0 if settings.optimizer["class_name"] == "AdamW" else None  # AdamW refuses None
+    options["weight_decay"] = member.weight_decay or none
     own = settings.optimizer.get("class")
     if own is None:
         optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})

@@ -97,5 +97,6 @@ def step_rates(settings: Settings, steps: int, before: int) -> NDArray[np.float3
     def rate(step):
         return tf.cast(settings.schedule(step), tf.float32)
 
+    steps_ahead = tf.range(before, before + total)
     every = tf.function(lambda i: tf.map_fn(rate, i, fn_output_signature=tf.float32), autograph=False)
-    return every(tf.range(before, before + total)).numpy()
+    return every.get_concrete_function(steps_ahead)(steps_ahead).numpy()

@@ -48,8 +48,8 @@ class Program:
         self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
         self._clip, self._optimizer, self._rates = member_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
-        # A function of its own, not the method: TensorFlow counts retraces by function, and warns.
-        self._compiled = tf.function(lambda *args: self._run(*args), jit_compile=xla, autograph=False)
+        # A partial, not the method: TensorFlow counts retraces by code object, over all programs, and warns.
+        self._compiled = tf.function(functools.partial(self._run), jit_compile=xla, autograph=False)
 
     # ------------------------------------------------------------- for the host
     def run(self, state: State, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:

@@ -27,6 +27,8 @@ def progress_bar(epochs: int, file: Any = None) -> Iterator[Any]:
                 for name in ("loss", "val_loss")
                 if name in report.logs[0]
             }
+            if report.epoch == 0 and bar.n:
+                bar.reset()  # the next networks, which train apart from the first
             bar.set_postfix(shown, refresh=False)
             bar.update()
             return False

@@ -67,6 +67,8 @@ def _cut(X, y, params, rows):
 
 def _fit_together(estimator, X, y, row_sets, fit_params):
     """Fit through `fit_many`, or return None where there is none or it would not be the same."""
+    if getattr(last_step(estimator), "_skl_callbacks", None):  # they follow one fit at a time
+        return None
     if hasattr(estimator, "fit_many"):
         return clone(estimator).fit_many([_cut(X, y, fit_params, rows) for rows in row_sets])
     if type(estimator) is not Pipeline or not hasattr(estimator[-1], "fit_many"):
