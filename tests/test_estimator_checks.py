@@ -13,16 +13,22 @@ EXPECTED_FAILURES = {
 }
 
 
-def own_network(n_features, n_labels):
-    import keras
+class OwnNetwork:
+    """A function that makes a model, with a name that is the same in every process, as names of tests must be."""
 
-    hidden = keras.layers.Dense(16, "relu")
-    return keras.Sequential([keras.Input((n_features,)), hidden, keras.layers.Dense(n_labels, "sigmoid")])
+    def __call__(self, n_features, n_labels):
+        import keras
+
+        hidden = keras.layers.Dense(16, "relu")
+        return keras.Sequential([keras.Input((n_features,)), hidden, keras.layers.Dense(n_labels, "sigmoid")])
+
+    def __repr__(self):
+        return "own_network"
 
 
 ESTIMATORS = [
     BinaryNetClassifier(random_state=0),
-    BinaryNetClassifier(model=own_network, learning_rate=0.01, random_state=0),
+    BinaryNetClassifier(model=OwnNetwork(), learning_rate=0.01, random_state=0),
 ]
 CHECKS = parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
@@ -141,6 +140,8 @@ def _keeps_rows_and_secrets(model):
     """
     if not isinstance(model, Pipeline):
         return True
+    from sklearn.feature_selection import SelectorMixin  # late: it brings half of scikit-learn along
+
     front = [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
     sees_y = any(get_tags(step).target_tags.required or isinstance(step, SelectorMixin) for step in front)
     return type(model) is Pipeline and not sees_y
