@@ -15,8 +15,6 @@ from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._models._encoding import Encoder, Identity, fit_encoder
-from sklearn_binnet._models._estimated import encoded_user_network
-from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
@@ -260,12 +258,18 @@ def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
 def network_of(params: dict[str, Any], encoder: Encoder, answers: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
     if params["model"] is not None:
+        from sklearn_binnet._models._estimated import encoded_user_network  # late: most fits never need it
+
         return encoded_user_network(params["model"], encoder, answers, seed)
     return builtin_network(params, encoder, answers.shape[1])
 
 
 def with_wrapper(params: dict[str, Any], defaults: dict[str, Any], n_features: int, n_labels: int, n: int) -> dict:
     """Return parameters in which a SciKeras wrapper's own stand where the classifier's are at their defaults."""
+    if params["model"] is None:
+        return params
+    from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper  # late: most fits never need it
+
     if not is_wrapper(params["model"]):
         return params
     given = WrapperSource(params["model"], n_features, n_labels, n).training_parameters()

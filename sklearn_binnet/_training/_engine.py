@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._training import _fast, _general
+from sklearn_binnet._training import _fast
 from sklearn_binnet._training._contract import (
     Data,
     Member,
@@ -40,6 +40,8 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
     for indices in groups:
         company = [members[i] for i in indices]
         if reason_for_keras(network, settings):
+            from sklearn_binnet._training import _general  # late: most trainings never need it
+
             results = [_general.train_member(network, data, company[0], settings)]
         else:
             results = _fast.train_together(network, data, company, settings)
