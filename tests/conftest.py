@@ -1,15 +1,18 @@
-"""What all tests share."""
+"""What all tests share.
+
+They train by the plain program: the same meaning (tests/test_engine.py shows it), a third of the time to compile. Tests
+marked `xla` train as users do; the engine's own tests choose for themselves.
+"""
 
 import pytest
 
 from sklearn_binnet._training import _fast
 
+AS_USERS_DO = _fast.XLA_FROM_STEPS
+_fast.XLA_FROM_STEPS = 10**9
+
 
 @pytest.fixture(autouse=True)
-def xla_only_where_asked(request, monkeypatch):
-    """Train by the plain program: the same meaning (test_engine), a third of the time to compile.
-
-    Tests marked `xla` train as users do; the engine's own tests choose for themselves.
-    """
-    if request.node.get_closest_marker("xla") is None:
-        monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 10**9)
+def xla_where_asked(request, monkeypatch):
+    if request.node.get_closest_marker("xla"):
+        monkeypatch.setattr(_fast, "XLA_FROM_STEPS", AS_USERS_DO)
