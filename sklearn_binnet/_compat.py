@@ -15,7 +15,7 @@ try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # one of the two exists
         """Stands in where scikit-learn has no callbacks."""
 
     def with_callbacks(method: Any) -> Any:

@@ -27,11 +27,11 @@ def isolated_random(seed: int) -> Iterator[None]:
     depend on `seed` alone.
     """
     with _LOCK:
-        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - lent
         random.seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's own code may draw from it
         try:
             yield
         finally:
             random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+            np.random.set_state(numpy_state)  # noqa: NPY002 - given back
