@@ -34,8 +34,8 @@ def xla_pays(members: Sequence[Member], settings: Settings) -> bool:
     """Return whether the planned steps are worth compiling for.
 
     XLA saves a fraction of a millisecond a step of a small network and costs a second or more once, so that a single
-    pass over a few batches (`partial_fit`) is better off without, for hundreds of calls. Decided from the plan alone: the same
-    training takes the same way, whatever ran before.
+    pass over a few batches (`partial_fit`) is better off without, for hundreds of calls. Decided from the
+    plan alone: the same training takes the same way, whatever ran before.
     """
     steps = -(-max(len(m.train) for m in members) // settings.batch_size)
     return settings.epochs * steps > XLA_FROM_STEPS
