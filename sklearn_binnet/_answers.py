@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
+from sklearn_binnet._table import Table, holds_categories, number_error
 from sklearn_binnet._target import Target, binary_labels
 
 
@@ -17,15 +18,64 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
     """The answering half of the classifier; `fit` of its subclass sets what it reads."""
 
     threshold: Any
+    categorical_features: Any
     n_labels_: int
     _fitted: Any
     """Trained networks as plain data."""
     _target: Target
+    _table: Table | None
+    """How category columns are read; None where all columns are numbers."""
+
+    # ------------------------------------------------------------------ what comes in
+    def _checked(self, X: Any, y: Any = None, learn: bool = False, reset: bool = False) -> Any:
+        """Return columns (n, d) of numbers, float32 or float64; with `y` also the labels, dense or sparse.
+
+        Numbers may be missing (NaN) where the encoding fills them in; levels of categories are numbers already.
+        """
+        if learn:
+            self._table = Table.learn(X, self.categorical_features) if holds_categories(X, self.categorical_features) else None
+        finite: Any = "allow-nan" if self._takes_missing() else True
+        options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
+        if self._table is not None:
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            X = self._table.read(X)
+            if y is None:
+                return check_array(X, estimator=self, input_name="X", **options)
+            return check_X_y(X, y, multi_output=True, estimator=self, **options)
+        try:  # the usual way, a matrix or a DataFrame of numbers
+            if y is None:
+                return validate_data(self, X, reset=reset, **options)
+            return validate_data(self, X, y, multi_output=True, reset=reset, **options)
+        except ValueError as error:
+            clear = number_error(X, error)
+            if clear is None:
+                raise
+            raise clear from error
+
+    def _takes_missing(self) -> bool:
+        """Return whether missing numbers are filled in."""
+        raise NotImplementedError
+
+    def to_matrix(self, X: ArrayLike) -> NDArray:
+        """Return a table as the matrix of numbers that `model_` takes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_samples, n_features)
+            Numbers as they are, NaN where missing; categories as the place of their level, -1 for a level that `fit`
+            has not seen.
+        """
+        check_is_fitted(self)
+        return self._checked(X)
 
     def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return self._fitted.logits(X)
+        return self._fitted.logits(self._checked(X))
 
     def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
         """Return the threshold as (1,) or (n_labels,)."""
@@ -111,7 +161,7 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
     # ------------------------------------------------------------------ as Keras
     @property
     def model_(self) -> Any:
-        """Keras model from raw columns to the final probability.
+        """Keras model from raw columns to the final probability; `to_matrix` makes them of a table with categories.
 
         Call it, as in `clf.model_(X)`: its `predict` rounds columns to float32 first, which is a loss for columns that
         are large beside their differences.

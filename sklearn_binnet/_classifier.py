@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
 from sklearn_binnet import _recipe
 from sklearn_binnet._answers import NetworkAnswers
+from sklearn_binnet._calibration import fit_temperatures
 from sklearn_binnet._compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -28,6 +28,7 @@ from sklearn_binnet._compat import (
     with_callbacks,
 )
 from sklearn_binnet._models._activations import ACTIVATIONS
+from sklearn_binnet._models._columns import ENCODINGS
 from sklearn_binnet._target import ClassWeights, Target, answer_weights, class_weights
 from sklearn_binnet._training._contract import EpochReport, Trained
 from sklearn_binnet._training._engine import train
@@ -179,16 +180,19 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         "model": [None, callable, HasMethods(["get_params", "set_params"])],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
-        "encoding": [StrOptions({"standardize"}), None],
+        "encoding": [StrOptions({"auto", *ENCODINGS}), None],
+        "n_bins": [Interval(Integral, 2, None, closed="left")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "batch_normalization": ["boolean"],
         "optimizer": [str, dict, HasMethods(["apply"])],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), callable, None],
-        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "calibration": [StrOptions({"temperature"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -207,18 +211,21 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self,
         *,
         model=None,
-        hidden_layer_sizes=(128, 64),
-        activation="relu",
-        encoding="standardize",
+        hidden_layer_sizes=(128, 128, 128),
+        activation="selu",
+        encoding="auto",
+        n_bins=8,
+        categorical_features="from_dtype",
         dropout=0.0,
         batch_normalization=False,
         optimizer="adam",
         learning_rate=None,
-        learning_rate_schedule="constant",
+        learning_rate_schedule=None,
         weight_decay=None,
         batch_size=None,
         epochs=None,
-        n_estimators=1,
+        n_estimators=None,
+        calibration="temperature",
         early_stopping=True,
         validation_fraction=0.2,
         patience=10,
@@ -236,6 +243,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.encoding = encoding
+        self.n_bins = n_bins
+        self.categorical_features = categorical_features
         self.dropout = dropout
         self.batch_normalization = batch_normalization
         self.optimizer = optimizer
@@ -245,6 +254,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self.batch_size = batch_size
         self.epochs = epochs
         self.n_estimators = n_estimators
+        self.calibration = calibration
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -350,7 +360,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Check the input and lay out the training."""
         start = self._start() if self.warm_start else None
         n_before = getattr(self, "n_features_in_", None)
-        columns, labels = self._checked(X, y)
+        columns, labels = self._checked(X, y, learn=start is None, reset=True)
         target = Target.learn(labels, self.pos_label)
         if start is not None:
             self._check_same_question(target, n_before)
@@ -364,7 +374,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             )
         params = self._params(columns, target)
         pairs = class_weights(answers, weight[used], params["class_weight"], target)
-        rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
+        rows = self._rows(columns[used], answers, weight[used], pairs)
         held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
         plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
         return _Fit(plan, columns, labels, target, rows, used, held_out is None, start)
@@ -376,9 +386,14 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
         if len(trained) > 1 and fit.made_folds and fit.start is None:
+            logits = _recipe.out_of_fold_logits(self._fitted, fit.rows, fit.plan)
+            if self.calibration is not None:
+                self._fitted.calibrated(fit_temperatures(logits, fit.rows.answers, fit.rows.answer_weights))
             out_of_fold = np.full((len(fit.columns), fit.target.n_labels), np.nan)
-            out_of_fold[fit.used] = expit(_recipe.out_of_fold_logits(self._fitted, fit.rows, fit.plan))
+            out_of_fold[fit.used] = expit(logits / self._fitted.temperature)
             self.oof_proba_ = out_of_fold if fit.target.multilabel else out_of_fold[:, 0]
+        temperature = self._fitted.temperature
+        self.temperature_ = temperature if fit.target.multilabel else float(temperature[0])
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
@@ -404,7 +419,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """
         with self._all_or_nothing():
             start = self._start()
-            columns, labels = self._checked(X, y, reset=start is None)
+            columns, labels = self._checked(X, y, learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
             if start is not None and classes is not None and not np.array_equal(np.unique(classes), target.classes):
                 raise ValueError(
@@ -416,12 +431,13 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             answers = target.encode(labels)[used]
             params = self._params(columns, target)
             pairs = class_weights(answers, weight[used], params["class_weight"], target)
-            rows = _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
+            rows = self._rows(columns[used], answers, weight[used], pairs)
             params |= {"epochs": 1, "early_stopping": False}
             plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
             trained = self._train(plan, columns, labels, target)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
+            self.temperature_ = 1.0 if not target.multilabel else self._fitted.temperature
             self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
             self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
         return self
@@ -439,9 +455,15 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self.__dict__.update(before | kept)
             raise
 
-    def _checked(self, X: Any, y: Any, reset: bool = True) -> tuple[NDArray, Any]:
-        """Return finite columns (n, d), float32 or float64, and labels, dense or sparse."""
-        return validate_data(self, X, y, dtype=[np.float64, np.float32], multi_output=True, reset=reset)
+    def _takes_missing(self) -> bool:
+        return _recipe.Defaults.of(self.get_params(deep=False)).encoding is not None
+
+    def _rows(
+        self, columns: NDArray, answers: NDArray[np.float32], weight: NDArray, pairs: ClassWeights | None
+    ) -> _recipe.Rows:
+        """Return rows with the weight of every answer."""
+        n_levels = () if self._table is None else self._table.n_levels
+        return _recipe.Rows(columns, answers, weight, answer_weights(answers, weight, pairs), n_levels)
 
     def _check_same_question(self, target: Target, n_before: int | None) -> None:
         """Refuse to go on with a network that answers something else."""
@@ -489,12 +511,12 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"X_val and y_val must be given together, got {given} without {missing}.")
         try:
-            columns, labels = self._checked(X_val, y_val, reset=False)
+            columns, labels = self._checked(X_val, y_val)
         except ValueError as error:
             raise ValueError(f"X_val and y_val must be like X and y, but: {error}") from error
         weight, used = self._row_weights(columns, sample_weight_val, "sample_weight_val")
         answers = target.encode(labels, name="y_val")[used]
-        return _recipe.Rows(columns[used], answers, weight[used], answer_weights(answers, weight[used], pairs))
+        return self._rows(columns[used], answers, weight[used], pairs)
 
     # ------------------------------------------------------------------ training
     def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
@@ -564,4 +586,6 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
+        tags.input_tags.allow_nan = self._takes_missing()
+        tags.input_tags.categorical = True
         return tags

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,73 +15,133 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._encoding import Encoder, Identity, fit_encoder
+from sklearn_binnet._models._columns import ColumnEncoder
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._isolation import draw_seeds
 from sklearn_binnet._training._optimizer import Optimizer, describe
+from sklearn_binnet._training._plan import bucket
 
-DEFAULT_EPOCHS = 200
+DEFAULT_ESTIMATORS = 5
+PLANNED_EPOCHS = 32
+OPEN_EPOCHS = 200
+"""Under a constant rate, where early stopping says when it is enough."""
+PLANNED_STEP = 0.045
+"""Adam's step times the root of the width."""
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Clean rows of a fit: finite columns, 0/1 answers (n, L), positive sample weights, weights of answers (n, L)."""
+    """Clean rows of a fit."""
 
     X: NDArray
+    """(n, d), numbers (NaN: missing) and places of levels (-1: unknown)."""
     answers: NDArray[np.float32]
+    """(n, L), 0 or 1."""
     sample_weight: NDArray[np.float64]
+    """(n,), positive."""
     answer_weights: NDArray[np.float32]
+    """(n, L)"""
+    n_levels: tuple[int, ...] = ()
+    """Levels of every column, 0 for numbers; () where all are numbers."""
 
     def __len__(self) -> int:
         return len(self.X)
 
 
-def default_batch_size(n_rows: int) -> int:
-    """Return about 64 steps an epoch, between 32 and 1024 rows a step, a power of two."""
-    return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
+@dataclass(frozen=True)
+class Defaults:
+    """What a parameter of None (of `encoding`: "auto") stands for."""
+
+    encoding: str | None
+    n_estimators: int
+    schedule: str
+    epochs: int
+    planned: bool
+    """Whether the learning rate is planned from the first step to the last."""
+
+    @classmethod
+    def of(cls, params: dict[str, Any]) -> Defaults:
+        """Return them for these parameters: the recipe is the built-in network's, a user's network has its own ways."""
+        builtin = params["model"] is None
+        encoding, schedule = params["encoding"], params["learning_rate_schedule"]
+        n_estimators, epochs = params["n_estimators"], params["epochs"]
+        if encoding == "auto":
+            encoding = "piecewise_linear" if builtin else "standardize"
+        if schedule is None:
+            fixed = callable(params["learning_rate"])  # a Keras schedule says all there is to say
+            schedule = "coslog4" if builtin and not fixed else "constant"
+        planned = schedule != "constant"
+        if n_estimators is None:
+            n_estimators = DEFAULT_ESTIMATORS if builtin else 1
+        if epochs is None:
+            epochs = PLANNED_EPOCHS if planned else OPEN_EPOCHS
+        return cls(encoding, n_estimators, schedule, epochs, planned)
+
+    def batch_size(self, n_rows: int) -> int:
+        """Return the rows of a step: 256 or fewer, so that small tables take four steps an epoch; otherwise, under a
+        constant rate, a power of two that makes about 64 steps an epoch.
+        """
+        if self.planned:
+            return bucket(-(-n_rows // max(n_rows // 256, 4)))
+        return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
+
+    def learning_rate(self, hidden_layer_sizes: Sequence[int]) -> float:
+        """Return Adam's step for the built-in network: the wider, the smaller; less if it never falls."""
+        widest = max(hidden_layer_sizes, default=1)
+        if self.planned:
+            return PLANNED_STEP / widest**0.5
+        return float(np.clip(0.128 / widest, 0.001, 0.01))
 
 
-def default_learning_rate(hidden_layer_sizes: Sequence[int]) -> float:
-    """Return Adam's step for the built-in network: inverse to the width, 0.001 from 128 units on, 0.01 at most."""
-    return float(np.clip(0.128 / max(hidden_layer_sizes, default=1), 0.001, 0.01))
-
-
-def folds(answers: NDArray[np.float32], n_estimators: int, fraction: float | None, seed: int) -> list[Fold]:
+def lay_folds(answers: NDArray[np.float32], params: dict[str, Any], n_estimators: int, seed: int) -> list[Fold]:
     """Return training and validation rows of every member.
 
-    One member holds out `fraction` of the rows (None: nothing). Several leave out one stratified fold each.
+    One member holds out `validation_fraction` of the rows, nothing without early stopping. Several leave out one
+    stratified fold each; where the rarer class has fewer rows than that, there are fewer members.
     """
-    n = len(answers)
-    if fraction is None:
-        return [(np.arange(n), np.zeros(0, np.intp))] * n_estimators
-    if n_estimators == 1:
-        return [validation_split(answers, fraction, seed)]
-    groups = strata(answers, at_least=n_estimators)
-    rarest = np.bincount(groups).min()
-    if rarest < n_estimators:
-        raise ValueError(
-            f"n_estimators={n_estimators} networks need {n_estimators} folds, each with rows of both classes, but the "
-            f"rarer class has {rarest} rows. Use n_estimators={max(int(rarest), 1)} or less."
-        )
-    splitter = StratifiedKFold(n_estimators, shuffle=True, random_state=seed)
-    return list(splitter.split(np.zeros(n), groups))
+    if n_estimators > 1:
+        groups = strata(answers, at_least=n_estimators)
+        rarest = int(np.bincount(groups).min())
+        if rarest < n_estimators and params["n_estimators"] is not None:
+            warnings.warn(
+                f"n_estimators={n_estimators} networks need as many folds, each with rows of both classes, but the "
+                f"rarer class has {rarest} {'row' if rarest == 1 else 'rows'}: {max(rarest, 1)} will be trained.",
+                UserWarning,
+                stacklevel=2,
+            )
+        if rarest > 1:
+            splitter = StratifiedKFold(min(rarest, n_estimators), shuffle=True, random_state=seed)
+            return list(splitter.split(np.zeros(len(answers)), groups))
+    if not params["early_stopping"]:
+        return [(np.arange(len(answers)), np.zeros(0, np.intp))]
+    return [validation_split(answers, params["validation_fraction"], seed)]
 
 
-def encoder_for(encoding: str | None, rows: Rows, parts: Sequence[Fold]) -> Encoder:
+def encoder_for(encoding: str | None, params: dict[str, Any], rows: Rows, parts: Sequence[Fold]) -> ColumnEncoder:
     """Learn the encoding from the rows that are trained on."""
     train = parts[0][0] if len(parts) == 1 else np.arange(len(rows))
-    return fit_encoder(encoding, rows.X[train], rows.sample_weight[train])
+    return ColumnEncoder.fit(
+        encoding, rows.X[train], rows.sample_weight[train], n_bins=params["n_bins"], n_levels=rows.n_levels
+    )
 
 
-def builtin_network(params: dict[str, Any], encoder: Encoder, n_labels: int) -> BuiltinNetwork:
+def builtin_network(params: dict[str, Any], encoder: ColumnEncoder, n_labels: int) -> BuiltinNetwork:
     """Return the built-in network that the parameters describe."""
     sizes = hidden_sizes(params["hidden_layer_sizes"])
     rates = dropout_rates(params["dropout"], len(sizes))
-    spec = Spec(encoder.n_encoded, sizes, params["activation"], bool(params["batch_normalization"]), n_labels)
+    spec = Spec(
+        n_inputs=encoder.n_encoded - len(encoder.embedding_sizes),
+        hidden_layer_sizes=sizes,
+        activation=params["activation"],
+        batch_normalization=bool(params["batch_normalization"]),
+        n_labels=n_labels,
+        scales_columns=encoder.encoding == "piecewise_linear",
+        embedding_sizes=encoder.embedding_sizes,
+    )
     return BuiltinNetwork(spec, rates, encoder)
 
 
@@ -145,30 +206,33 @@ def plan(
     `held_out` rows validate all members in place of folds. `start` gives encoding, weights and optimizer states to go
     on from; with `update` the encoding learns from the new rows too.
     """
-    n_estimators = params["n_estimators"]
+    defaults = Defaults.of(params)
+    n_estimators = defaults.n_estimators
+    if start is not None and params["n_estimators"] is None:
+        n_estimators = len(start.fitted.weights)
     seeds = draw_seeds(random_state, (n_estimators + 1, 2))
-    validating = n_estimators > 1 or params["early_stopping"]
-    fraction = params["validation_fraction"] if validating and held_out is None and not update else None
-    parts = folds(rows.answers, n_estimators, fraction, int(seeds[0, 0]))
-    if held_out is not None:
-        everything = np.arange(len(rows) + len(held_out))
+    if held_out is not None or update:
+        everything = np.arange(len(rows) + (0 if held_out is None else len(held_out)))
         parts = [(everything[: len(rows)], everything[len(rows) :])] * n_estimators
+    else:
+        parts = lay_folds(rows.answers, params, n_estimators, int(seeds[0, 0]))
+    seeds = seeds[: len(parts) + 1]
 
     if start is None:
-        encoder = encoder_for(params["encoding"], rows, parts)
+        encoder = encoder_for(defaults.encoding, params, rows, parts)
     else:
         encoder = start.fitted.encoder.update(rows.X, rows.sample_weight) if update else start.fitted.encoder
-        if isinstance(encoder, Identity) != (params["encoding"] is None):
+        if encoder.encoding != defaults.encoding:
             raise ValueError(
                 "encoding must stay as it was for warm_start=True and partial_fit: the weights to go on from belong to "
                 "it. Set it back, or fit anew."
             )
     network = network_of(params, encoder, rows.answers, int(seeds[0, 1]))
-    optimizer = optimizer_of(params, network)
+    optimizer = optimizer_of(params, network, defaults)
     if start is None:
         weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]
     else:
-        weights = matching_weights(start, network, n_estimators)
+        weights = matching_weights(start, network, len(parts))
     members = [
         Member(
             train=train,
@@ -186,12 +250,13 @@ def plan(
     check_weights(data, members)
     if params["metrics"] is None:
         params = params | {"metrics": getattr(network, "metrics", None)}
-    epochs = DEFAULT_EPOCHS if params["epochs"] is None else params["epochs"]
-    batch_size = default_batch_size(len(parts[0][0])) if params["batch_size"] is None else params["batch_size"]
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+    batch_size = params["batch_size"]
+    if batch_size is None:
+        batch_size = defaults.batch_size(max(len(train) for train, _ in parts))
+    for name, value in (("epochs", defaults.epochs), ("batch_size", batch_size)):
         if value < 1:  # a SciKeras wrapper's own, which no constraint has seen
             raise ValueError(f"{name} must be at least 1, got {value!r}.")
-    settings = settings_of(params, optimizer, epochs, batch_size)
+    settings = settings_of(params, optimizer, defaults, batch_size)
     return Plan(network, data, members, settings, parts)
 
 
@@ -245,7 +310,7 @@ def check_weights(data: Data, members: Sequence[Member]) -> None:
                 )
 
 
-def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
+def encoded(encoder: ColumnEncoder, rows: Rows, held_out: Rows | None) -> Data:
     """Return all rows as the engine wants them, `held_out` after the others."""
     blocks = [rows] if held_out is None else [rows, held_out]
     return Data(
@@ -255,7 +320,7 @@ def encoded(encoder: Encoder, rows: Rows, held_out: Rows | None) -> Data:
     )
 
 
-def network_of(params: dict[str, Any], encoder: Encoder, answers: NDArray[np.float32], seed: int) -> Any:
+def network_of(params: dict[str, Any], encoder: ColumnEncoder, answers: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
     if params["model"] is not None:
         from sklearn_binnet._models._estimated import encoded_user_network  # late: most fits never need it
@@ -293,11 +358,11 @@ def out_of_fold_logits(fitted: Any, rows: Rows, plan: Plan) -> NDArray[np.float6
     """Return log-odds (n, L) of every row by the member that did not train on it."""
     logits = np.empty((len(rows), fitted.n_labels))
     for k, (_, validation) in enumerate(plan.parts):
-        logits[validation] = fitted.logits(rows.X[validation], member=k)
+        logits[validation] = fitted.mean_logits(rows.X[validation], member=k)
     return logits
 
 
-def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
+def optimizer_of(params: dict[str, Any], network: Any, defaults: Defaults) -> Optimizer:
     """Return the optimizer and rates: the estimator's parameters first, then those of a compiled user model."""
     own = getattr(network, "optimizer", None)
     default = isinstance(params["optimizer"], str) and params["optimizer"].lower() == "adam"
@@ -309,7 +374,7 @@ def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
     if is_number(rate):
         optimizer = optimizer._replace(learning_rate=float(rate), schedule=None)
     elif rate is None and default and isinstance(network, BuiltinNetwork):
-        optimizer = optimizer._replace(learning_rate=default_learning_rate(network.spec.hidden_layer_sizes))
+        optimizer = optimizer._replace(learning_rate=defaults.learning_rate(network.spec.hidden_layer_sizes))
     elif rate is not None:
         if not hasattr(rate, "get_config"):
             raise ValueError(
@@ -317,21 +382,21 @@ def optimizer_of(params: dict[str, Any], network: Any) -> Optimizer:
                 f"got {rate!r}. Wrap a function of the step in a subclass of LearningRateSchedule."
             )
         optimizer = optimizer._replace(learning_rate=1.0, schedule=rate)
-    if optimizer.schedule is not None and params["learning_rate_schedule"] != "constant":
+    if optimizer.schedule is not None and params["learning_rate_schedule"] not in (None, "constant"):
         raise ValueError(
-            "learning_rate_schedule must be 'constant' when the learning rate is a Keras schedule already, got "
+            "learning_rate_schedule must be 'constant' or None when the learning rate is a Keras schedule already, got "
             f"{params['learning_rate_schedule']!r}."
         )
     return optimizer
 
 
-def settings_of(params: dict[str, Any], optimizer: Optimizer, epochs: int, batch_size: int) -> Settings:
+def settings_of(params: dict[str, Any], optimizer: Optimizer, defaults: Defaults, batch_size: int) -> Settings:
     """Return what all members share."""
     return Settings(
-        epochs=epochs,
+        epochs=defaults.epochs,
         batch_size=batch_size,
         optimizer=optimizer.config,
-        schedule=params["learning_rate_schedule"] if optimizer.schedule is None else optimizer.schedule,
+        schedule=defaults.schedule if optimizer.schedule is None else optimizer.schedule,
         early_stopping=params["early_stopping"],
         patience=params["patience"],
         min_delta=params["min_delta"],

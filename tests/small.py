@@ -11,6 +11,16 @@ Y = np.column_stack([y, X[:, 1] > 0, X[:, 2] + X[:, 3] > 1]).astype(int)
 """Three questions about the rows of X."""
 
 
+PLAIN = {
+    "hidden_layer_sizes": (8,),
+    "activation": "relu",
+    "encoding": "standardize",
+    "learning_rate_schedule": "constant",
+    "n_estimators": 1,
+}
+"""The stack of Dense layers of the tutorials, small."""
+
+
 def net(**params):
-    """Return the classifier with a small network and few epochs."""
-    return BinaryNetClassifier(**{"hidden_layer_sizes": (8,), "epochs": 3, "random_state": 0} | params)
+    """Return the classifier with a small plain network and few epochs."""
+    return BinaryNetClassifier(**PLAIN | {"epochs": 3, "random_state": 0} | params)

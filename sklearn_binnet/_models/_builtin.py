@@ -1,7 +1,8 @@
 """The built-in network: a stack of Dense layers with one logit a question.
 
-`Dense -> activation -> BatchNormalization -> Dropout` for every hidden layer, then a linear unit for every question.
-The engine trains it as a Keras model; after the fit it is arrays, and NumPy predicts.
+A learnt scale of every column where the encoding asks for one, an embedding for every category of many levels, then
+`Dense -> activation -> BatchNormalization -> Dropout` for every hidden layer and a linear unit for every question. The
+engine trains it as a Keras model of stock layers; after the fit it is arrays, and NumPy predicts.
 """
 
 from __future__ import annotations
@@ -10,18 +11,26 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._models import _constants as constants
 from sklearn_binnet._models._activations import ACTIVATIONS
-from sklearn_binnet._models._encoding import Encoder
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._models._columns import ColumnEncoder
+from sklearn_binnet._models._members import Members, raw_input
 
-_BN_EPSILON = 1e-3  # Keras' default
-_BN_MOMENTUM = 0.9  # Keras' 0.99 takes hundreds of steps to forget its start; small tables have fewer
 _BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
+
+
+class _Folded(NamedTuple):
+    """A member as `predict` computes it, in float64: in float32 a row's last digits depend on the rows beside it."""
+
+    tables: list[NDArray[np.float64]]
+    """What each level of an embedded category adds to the first layer, (levels, units)."""
+    layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+    """(kernel, bias) of every layer."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +38,24 @@ class Spec:
     """What shapes the network, without its rates and weights."""
 
     n_inputs: int
+    """Columns that are no embedded categories; those come after them."""
     hidden_layer_sizes: tuple[int, ...]
     activation: str
     batch_normalization: bool
     n_labels: int
+    scales_columns: bool = False
+    """Whether every column has a factor that is learnt."""
+    embedding_sizes: tuple[int, ...] = ()
+    """Levels of every embedded category."""
+
+    @property
+    def embedding_dims(self) -> tuple[int, ...]:
+        """Units of every embedding."""
+        return (constants.EMBEDDING_DIM,) * len(self.embedding_sizes)
 
     def shapes(self) -> list[list[tuple[int, ...]]]:
-        """Return the shapes of every layer's weights: kernel, bias, then the four of BatchNormalization."""
-        widths = (self.n_inputs, *self.hidden_layer_sizes, self.n_labels)
+        """Return the shapes of every Dense layer's weights: kernel, bias, then the four of BatchNormalization."""
+        widths = (self.n_inputs + sum(self.embedding_dims), *self.hidden_layer_sizes, self.n_labels)
         layers: list[list[tuple[int, ...]]] = []
         for i, (a, b) in enumerate(pairwise(widths)):
             normalized = self.batch_normalization and i < len(self.hidden_layer_sizes)
@@ -44,37 +63,43 @@ class Spec:
         return layers
 
     def initial_weights(self, seed: int) -> list[NDArray[np.float32]]:
-        """Draw weights as Keras' Dense does: Glorot uniform kernels, zero biases."""
+        """Draw initial weights in the order of Keras' model: scale, embeddings, layers."""
         rng = np.random.default_rng(seed)
-        weights: list[NDArray[np.float32]] = []
-        for kernel, bias, *normalization in self.shapes():
-            limit = np.sqrt(6.0 / sum(kernel))
-            weights += [rng.uniform(-limit, limit, kernel).astype(np.float32), np.zeros(bias, np.float32)]
+        weights: list[NDArray] = [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
+        weights += [rng.normal(size=size) for size in zip(self.embedding_sizes, self.embedding_dims, strict=True)]
+        draw_kernel, draw_bias = constants.hidden_draws(self.activation)
+        *hidden, last = self.shapes()
+        for kernel, bias, *normalization in hidden:
+            weights += [draw_kernel(rng, kernel), draw_bias(rng, bias)]
             # gamma, beta, moving mean, moving variance
-            weights += [np.full(s, v, np.float32) for s, v in zip(normalization, (1, 0, 0, 1), strict=False)]
-        return weights
+            weights += [np.full(s, v) for s, v in zip(normalization, (1, 0, 0, 1), strict=False)]
+        kernel, bias = last
+        weights += [constants.logit_draw(self.activation)(rng, kernel), np.zeros(bias)]
+        return [w.astype(np.float32) for w in weights]
 
-    def fold(self, weights: Sequence[NDArray]) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """Return (kernel, bias) of every layer, each BatchNormalization folded into the layer after it.
-
-        In float64: in float32 the last digits of a row's answer would depend on the rows beside it.
-        """
-        arrays = iter(weights)
+    def fold(self, weights: Sequence[NDArray]) -> _Folded:
+        """Return tables and layers, with scale and embeddings in the first layer and each BatchNormalization in the next."""
+        arrays = iter([np.asarray(w, np.float64) for w in weights])
+        scale = next(arrays) * constants.SCALE_FACTOR if self.scales_columns else np.ones(self.n_inputs)
+        embeddings = [next(arrays) for _ in self.embedding_sizes]
         layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         before: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
         for shapes in self.shapes():
-            kernel, bias, *normalization = (np.asarray(next(arrays), np.float64) for _ in shapes)
+            kernel, bias, *normalization = (next(arrays) for _ in shapes)
             if before is not None:
-                scale, shift = before
+                factor, shift = before
                 bias = bias + shift @ kernel
-                kernel = scale[:, None] * kernel
+                kernel = factor[:, None] * kernel
             layers.append((kernel, bias))
             before = None
             if normalization:
                 gamma, beta, mean, variance = normalization
-                scale = gamma / np.sqrt(variance + _BN_EPSILON)
-                before = scale, beta - mean * scale
-        return layers
+                factor = gamma / np.sqrt(variance + constants.BN_EPSILON)
+                before = factor, beta - mean * factor
+        kernel, bias = layers[0]
+        parts = np.split(kernel, np.cumsum([self.n_inputs, *self.embedding_dims])[:-1])
+        layers[0] = scale[:, None] * parts[0], bias
+        return _Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
 
 
 @dataclass(frozen=True)
@@ -84,7 +109,7 @@ class BuiltinNetwork:
     spec: Spec
     dropout: tuple[float, ...]
     """One rate a hidden layer."""
-    encoder: Encoder
+    encoder: ColumnEncoder
     keras_reason: str | None = None
     eager: bool = False
 
@@ -111,7 +136,7 @@ class BuiltinNetwork:
         """Return the Keras model from encoded columns to logits."""
         import keras
 
-        inputs = keras.Input((self.spec.n_inputs,))
+        inputs = keras.Input((self.encoder.n_encoded,))
         return keras.Model(inputs, self._layers(inputs))
 
     def view(self) -> tuple[Any, list[Any]]:
@@ -125,16 +150,29 @@ class BuiltinNetwork:
         inner = keras.Model(before, logits)
         return model, inner.weights
 
-    def _layers(self, x: Any) -> Any:
+    def _layers(self, inputs: Any) -> Any:
         import keras
 
-        for i, (units, rate) in enumerate(zip(self.spec.hidden_layer_sizes, self.dropout, strict=True)):
-            x = keras.layers.Dense(units, self.spec.activation, name=f"hidden_{i}")(x)
-            if self.spec.batch_normalization:
-                x = keras.layers.BatchNormalization(momentum=_BN_MOMENTUM, epsilon=_BN_EPSILON, name=f"norm_{i}")(x)
+        spec = self.spec
+        x = inputs[:, : spec.n_inputs] if spec.embedding_sizes else inputs
+        if spec.scales_columns:
+            # Adam moves every weight by the same step, so a weight behind a factor moves that much faster.
+            x = keras.layers.Rescaling(constants.SCALE_FACTOR, name="scale_factor")(x)
+            x = keras.layers.EinsumDense("bd,d->bd", output_shape=(spec.n_inputs,), name="column_scale")(x)
+        parts = [x]
+        for i, (size, dim) in enumerate(zip(spec.embedding_sizes, spec.embedding_dims, strict=True)):
+            level = keras.ops.cast(inputs[:, spec.n_inputs + i], "int32")
+            one_hot = keras.ops.one_hot(level, size)
+            parts.append(keras.layers.Dense(dim, use_bias=False, name=f"embedding_{i}")(one_hot))
+        x = keras.layers.Concatenate(name="inputs")(parts) if len(parts) > 1 else x
+        for i, (units, rate) in enumerate(zip(spec.hidden_layer_sizes, self.dropout, strict=True)):
+            x = keras.layers.Dense(units, spec.activation, name=f"hidden_{i}")(x)
+            if spec.batch_normalization:
+                momentum, epsilon = constants.BN_MOMENTUM, constants.BN_EPSILON
+                x = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"norm_{i}")(x)
             if rate > 0:
                 x = keras.layers.Dropout(rate, name=f"dropout_{i}")(x)
-        return keras.layers.Dense(self.spec.n_labels, name="logit")(x)
+        return keras.layers.Dense(spec.n_labels, name="logit")(x)
 
     def losses(self, y: Any, outputs: Any) -> Any:
         """Return the cross-entropy of every answer."""
@@ -167,80 +205,58 @@ class BuiltinNetwork:
         return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
 
 
-@dataclass(frozen=True)
-class FittedBuiltin:
+class FittedBuiltin(Members):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
-    spec: Spec
-    dropout: tuple[float, ...]
-    encoder: Encoder
-    weights: list[list[NDArray[np.float32]]]
-    """Of every member, in the order of Keras' model."""
+    def __init__(
+        self, spec: Spec, dropout: tuple[float, ...], encoder: ColumnEncoder, weights: list[list[NDArray[np.float32]]]
+    ):
+        super().__init__(encoder, weights, spec.n_labels)
+        self.spec, self.dropout = spec, dropout
 
     @cached_property
-    def _folded(self) -> list[list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
-        return [self.spec.fold(weights) for weights in self.weights]
+    def _folded(self) -> _Folded:
+        """All members at once: arrays with a member axis in front."""
+        members = [self.spec.fold(weights) for weights in self.weights]
+        tables = [np.stack(t) for t in zip(*(m.tables for m in members), strict=True)]
+        layers = [tuple(map(np.stack, zip(*pairs, strict=True))) for pairs in zip(*(m.layers for m in members), strict=True)]
+        return _Folded(tables, [(kernel, bias[:, None]) for kernel, bias in layers])
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if k != "_folded"}
 
-    @property
-    def n_labels(self) -> int:
-        """L, the number of yes/no questions."""
-        return self.spec.n_labels
-
-    def logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
-        """Return log-odds (n, L) of raw rows: the mean over members, or one member's."""
+    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
+        folded = self._folded
+        if member is not None:
+            one = slice(member, member + 1)
+            folded = _Folded([t[one] for t in folded.tables], [(kernel[one], bias[one]) for kernel, bias in folded.layers])
         rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 256)
-        members = self._folded if member is None else [self._folded[member]]
         if len(X) <= rows:
-            return self._block_logits(X, members)
-        blocks = [self._block_logits(X[i : i + rows], members) for i in range(0, len(X), rows)]
-        return np.concatenate(blocks)
+            return self._block_logits(X, folded)
+        return np.concatenate([self._block_logits(X[i : i + rows], folded) for i in range(0, len(X), rows)])
 
-    def _block_logits(self, X: NDArray, members: list) -> NDArray[np.float64]:
+    def _block_logits(self, X: NDArray, folded: _Folded) -> NDArray[np.float64]:
         encoded = self.encoder.transform(X).astype(np.float64)
         activation = ACTIVATIONS[self.spec.activation]
-        total = np.zeros((len(X), self.n_labels))
-        for *hidden, (kernel, bias) in members:
-            x = encoded
-            for hidden_kernel, hidden_bias in hidden:
-                x = x @ hidden_kernel
-                x += hidden_bias
+        levels = encoded[:, self.spec.n_inputs :].astype(np.intp)
+        x = encoded[:, : self.spec.n_inputs]
+        for i, (kernel, bias) in enumerate(folded.layers):
+            x = x @ kernel
+            x += bias
+            if i == 0:
+                for table, level in zip(folded.tables, levels.T, strict=True):
+                    x += table[:, level]
+            if i < len(folded.layers) - 1:
                 x = activation(x)
-            total += x @ kernel + bias
-        return total / len(members)
+        return x.mean(axis=0)
 
-    def keras_models(self) -> list[Any]:
-        """Return the members as Keras models from raw columns to probabilities."""
-        network = BuiltinNetwork(self.spec, self.dropout, self.encoder)
-        models = []
-        for weights in self.weights:
-            with isolated_random(0):  # Keras seeds initial values, though they are overwritten
-                model, variables = network.view()
-            for variable, value in zip(variables, weights, strict=True):
-                variable.assign(value)
-            models.append(model)
-        return models
+    def network(self) -> BuiltinNetwork:
+        """Return the network that the engine trained."""
+        return BuiltinNetwork(self.spec, self.dropout, self.encoder)
 
-    def keras_model(self) -> Any:
-        """Return one Keras model from raw columns to the final probability: the members' mean logit."""
+    def member_logit(self, model: Any, inputs: Any) -> Any:
+        """Return the Keras tensor of a member's log-odds."""
         import keras
 
-        members = self.keras_models()
-        if len(members) == 1:
-            return members[0]
-        inputs = raw_input(self.encoder)
-        logits = []
-        for i, member in enumerate(members):
-            inner = keras.Model(member.input, member.get_layer("logit").output, name=f"member_{i}")
-            logits.append(inner(inputs))
-        mean = keras.layers.Average(name="mean_logit")(logits)
-        return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(mean))
-
-
-def raw_input(encoder: Encoder) -> Any:
-    """Return the Keras input for raw columns: float64, as columns may be large beside their differences."""
-    import keras
-
-    return keras.Input((encoder.n_encoded,), dtype="float64", name="columns")
+        return keras.Model(model.input, model.get_layer("logit").output)(inputs)

@@ -1,4 +1,4 @@
-"""What happens to the columns before the first layer, learnt from training rows."""
+"""Encodings of numbers that keep one column a column: as they are, or standardized."""
 
 from __future__ import annotations
 
@@ -112,13 +112,3 @@ class Standardizer:
         centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(inputs)
         scaled = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
         return keras.ops.clip(scaled, -_LARGEST, _LARGEST)
-
-
-Encoder = Identity | Standardizer
-
-
-def fit_encoder(encoding: str | None, X: NDArray, sample_weight: NDArray | None) -> Encoder:
-    """Return the encoder named by the parameter `encoding`, learnt from X."""
-    if encoding is None:
-        return Identity(X.shape[1])
-    return Standardizer.fit(X, sample_weight)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._builtin import raw_input
-from sklearn_binnet._models._encoding import Encoder, Identity
+from sklearn_binnet._models._columns import ColumnEncoder
 from sklearn_binnet._models._forward import forward
+from sklearn_binnet._models._members import Members, raw_input
 from sklearn_binnet._models._user import UserNetwork, resolve_user_model
 from sklearn_binnet._training._optimizer import Optimizer
 
@@ -19,7 +19,7 @@ from sklearn_binnet._training._optimizer import Optimizer
 class EncodedUserNetwork:
     """A `UserNetwork` whose columns come encoded; the engine and the recipe see this one."""
 
-    def __init__(self, network: UserNetwork, encoder: Encoder, model: Any):
+    def __init__(self, network: UserNetwork, encoder: ColumnEncoder, model: Any):
         self._network, self.encoder, self._model = network, encoder, model
         self.n_labels, self.keras_reason, self.eager = network.n_labels, network.keras_reason, network.eager
         self.optimizer = compiled_optimizer(network)
@@ -80,63 +80,41 @@ class EncodedUserNetwork:
         return FittedUser(self._network.state(), self.encoder, [list(w) for w in members], self._source())
 
 
-@dataclass(frozen=True)
-class FittedUser:
+class FittedUser(Members):
     """Trained members of a user's network: arrays and a description, no TensorFlow."""
 
-    state: dict[str, Any]
-    encoder: Encoder
-    weights: list[list[NDArray]]
-    """Of every member, in the order of Keras' model."""
-    source: Any
-    """The user's model, only where it holds code that a description can't bring back."""
+    def __init__(self, state: dict[str, Any], encoder: ColumnEncoder, weights: list[list[NDArray]], source: Any):
+        super().__init__(encoder, weights, state["n_labels"])
+        self.state = state
+        self.source = source
+        """The user's model, only where it holds code that a description can't bring back."""
 
-    @property
-    def n_labels(self) -> int:
-        """L, the number of yes/no questions."""
-        return self.state["n_labels"]
-
-    @property
-    def network(self) -> UserNetwork:
+    @cached_property
+    def _network(self) -> UserNetwork:
         """The network, made again from its description when needed."""
-        if "_network" not in self.__dict__:
-            object.__setattr__(self, "_network", UserNetwork.from_state(self.state, self.source))
-        return self.__dict__["_network"]
-
-    def logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
-        """Return log-odds (n, L) of raw rows: the mean over members, or one member's."""
-        encoded = self.encoder.transform(X)
-        members = self.weights if member is None else [self.weights[member]]
-        logits = [self.network.logits(forward(self.network, weights, encoded)) for weights in members]
-        return logits[0] if len(logits) == 1 else np.mean(logits, axis=0)
-
-    def keras_models(self) -> list[Any]:
-        """Return the members as Keras models from raw columns to P(yes)."""
-        models = []
-        for weights in self.weights:
-            model, variables = EncodedUserNetwork(self.network, self.encoder, self.source).view()
-            for variable, value in zip(variables, weights, strict=True):
-                variable.assign(value)
-            models.append(model)
-        return models
-
-    def keras_model(self) -> Any:
-        """Return one Keras model from raw columns to the final probability: the members' mean logit."""
-        import keras
-
-        members = self.keras_models()
-        if len(members) == 1:
-            return members[0]
-        inputs = raw_input(self.encoder)
-        logits = []
-        for member in members:
-            p = keras.ops.clip(member(inputs), np.finfo(np.float32).tiny, 1 - 2.0**-24)
-            logits.append(keras.ops.log(p) - keras.ops.log1p(-p))
-        return keras.Model(inputs, keras.ops.sigmoid(keras.layers.Average()(logits)))
+        return UserNetwork.from_state(self.state, self.source)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the live network out of pickles."""
-        return {k: v for k, v in self.__dict__.items() if k != "_network"}
+        return {k: v for k, v in vars(self).items() if k != "_network"}
+
+    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
+        encoded = self.encoder.transform(X)
+        members = self.weights if member is None else [self.weights[member]]
+        logits = [self._network.logits(forward(self._network, weights, encoded)) for weights in members]
+        return logits[0] if len(logits) == 1 else np.mean(logits, axis=0)
+
+    def network(self) -> EncodedUserNetwork:
+        """Return the network that the engine trained."""
+        return EncodedUserNetwork(self._network, self.encoder, self.source)
+
+    def member_logit(self, model: Any, inputs: Any) -> Any:
+        """Return the Keras tensor of a member's log-odds."""
+        import keras
+
+        p = keras.ops.clip(model(inputs), np.finfo(np.float32).tiny, 1 - 2.0**-24)
+        return keras.ops.log(p) - keras.ops.log1p(-p)
 
 
 def compiled_optimizer(network: UserNetwork) -> Optimizer | None:
@@ -157,7 +135,7 @@ def compiled_optimizer(network: UserNetwork) -> Optimizer | None:
     )
 
 
-def encoded_user_network(model: Any, encoder: Encoder, answers: NDArray, seed: int) -> EncodedUserNetwork:
+def encoded_user_network(model: Any, encoder: ColumnEncoder, answers: NDArray, seed: int) -> EncodedUserNetwork:
     """Return the network of the user's `model` for columns that `encoder` encodes.
 
     Raises
@@ -166,9 +144,9 @@ def encoded_user_network(model: Any, encoder: Encoder, answers: NDArray, seed: i
         The model reads raw columns (an Embedding, its own Normalization), but they would come standardized.
     """
     network = resolve_user_model(model, n_features=encoder.n_encoded, n_labels=answers.shape[1], y01=answers, seed=seed)
-    if network.needs_raw_input and not isinstance(encoder, Identity):
+    if network.needs_raw_input and not encoder.plain:
         raise ValueError(
             "encoding must be None for this model: it has a layer that reads raw columns (such as Embedding or "
-            "Normalization), but encoding='standardize' would scale them first."
+            "Normalization), but they would come encoded."
         )
     return EncodedUserNetwork(network, encoder, model)

@@ -1,0 +1,75 @@
+"""Trained networks that answer together: what the built-in network and a user's have in common after the fit."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_binnet._models._columns import ColumnEncoder
+from sklearn_binnet._training._isolation import isolated_random
+
+
+class Members(ABC):
+    """Trained members as plain data. Their answer is the mean of their log-odds, divided by the temperature."""
+
+    def __init__(self, encoder: ColumnEncoder, weights: list[list[NDArray]], n_labels: int):
+        self.encoder = encoder
+        self.weights = weights
+        self.n_labels = n_labels
+        self.temperature = np.ones(n_labels)
+        """(L,), above 1 where the log-odds said too much."""
+
+    def calibrated(self, temperature: NDArray[np.float64]) -> Self:
+        """Take on a temperature, and return self."""
+        self.temperature = temperature
+        return self
+
+    def logits(self, X: NDArray) -> NDArray[np.float64]:
+        """Return the final log-odds (n, L) of raw rows."""
+        return self.mean_logits(X) / self.temperature
+
+    @abstractmethod
+    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
+
+    @abstractmethod
+    def network(self) -> Any:
+        """Return the network that the engine trained."""
+
+    @abstractmethod
+    def member_logit(self, model: Any, inputs: Any) -> Any:
+        """Return the Keras tensor of a member's log-odds."""
+
+    def keras_models(self) -> list[Any]:
+        """Return the members as Keras models from raw columns to probabilities, without the temperature."""
+        models = []
+        for weights in self.weights:
+            with isolated_random(0):  # Keras seeds initial values, though they are overwritten
+                model, variables = self.network().view()
+            for variable, value in zip(variables, weights, strict=True):
+                variable.assign(value)
+            models.append(model)
+        return models
+
+    def keras_model(self) -> Any:
+        """Return one Keras model from raw columns to the final probability."""
+        import keras
+
+        members = self.keras_models()
+        if len(members) == 1 and np.all(self.temperature == 1):
+            return members[0]
+        inputs = raw_input(self.encoder)
+        logits = [self.member_logit(member, inputs) for member in members]
+        mean = keras.layers.Average(name="mean_logit")(logits) if len(logits) > 1 else logits[0]
+        calm = keras.layers.Rescaling(1 / self.temperature, name="temperature")(mean)
+        return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(calm))
+
+
+def raw_input(encoder: ColumnEncoder) -> Any:
+    """Return the Keras input for raw columns: float64, as columns may be large beside their differences."""
+    import keras
+
+    return keras.Input((encoder.n_features,), dtype="float64", name="columns")

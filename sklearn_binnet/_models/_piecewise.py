@@ -1,0 +1,192 @@
+"""The piecewise-linear encoding of numbers: every column on one scale, and where in its range a value lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SOFT_LIMIT = 3.0
+"""Scaled values approach this and its negative: outliers stay in sight (RealMLP's "smooth clipping")."""
+_LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+_BLOCK_VALUES = 1 << 22
+
+
+@dataclass(frozen=True)
+class PiecewiseLinear:
+    """Numbers scaled by median and interquartile range and softly clipped, then their place in quantile bins.
+
+    A bin's entry is 0 for values below it, 1 above it and linear inside [1]_, less its mean over the training rows. A
+    column with two values or one has no bins.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
+       NeurIPS 2022.
+    """
+
+    center: NDArray[np.float64]
+    """(d,), the medians."""
+    factor: NDArray[np.float64]
+    """(d,), 1 / interquartile range; 0 for constant columns."""
+    column: NDArray[np.intp]
+    """(T,), the column of every bin."""
+    low: NDArray[np.float64]
+    """(T,), where the bin begins, on the scale of the clipped values."""
+    slope: NDArray[np.float64]
+    """(T,), 1 / width of the bin."""
+    mean: NDArray[np.float64]
+    """(T,)"""
+
+    @classmethod
+    def fit(cls, X: NDArray, sample_weight: NDArray | None = None, n_bins: int = 8) -> PiecewiseLinear:
+        """Learn from the rows of X (n, d), weighted."""
+        X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        found = [distinct_values(column, weight) for column in X.T]
+        scales = np.array([_scale(values, mass) for values, mass in found]).reshape(-1, 2)
+        center, factor = scales[:, 0], scales[:, 1]
+        edges = [
+            split_bins(_clipped(values, center[j], factor[j]), mass, n_bins) if factor[j] > 0 else np.zeros(0)
+            for j, (values, mass) in enumerate(found)
+        ]
+        edges = [e if len(e) > 2 else e[:1] for e in edges]
+        column = np.repeat(np.arange(X.shape[1]), [max(len(e) - 1, 0) for e in edges])
+        low = np.concatenate([e[:-1] for e in edges] or [np.zeros(0)])
+        width = np.concatenate([np.diff(e) for e in edges] or [np.zeros(0)])
+        encoder = cls(center, factor, column, low, 1 / width, np.zeros(len(low)))
+        share = weight / weight.sum()
+        total = np.zeros(len(low))
+        for rows in encoder._blocks(len(X)):
+            total += share[rows] @ encoder._bins(encoder._scaled(X[rows]))
+        return cls(center, factor, column, low, 1 / width, total)
+
+    def update(self, X: NDArray, sample_weight: NDArray | None) -> PiecewiseLinear:
+        """Return self: trained weights belong to the bins as they are."""
+        return self
+
+    @property
+    def n_features(self) -> int:
+        """Columns that come in."""
+        return len(self.center)
+
+    @property
+    def n_encoded(self) -> int:
+        """Columns that go out."""
+        return len(self.center) + len(self.column)
+
+    def transform(self, X: NDArray) -> NDArray[np.float32]:
+        """Return the encoded columns, float32 (n, d + T)."""
+        out = np.empty((len(X), self.n_encoded), np.float32)
+        d = self.n_features
+        for rows in self._blocks(len(X)):
+            scaled = self._scaled(X[rows])
+            out[rows, :d] = scaled
+            out[rows, d:] = self._bins(scaled)
+        return out
+
+    def _blocks(self, n: int) -> list[slice]:
+        rows = max(_BLOCK_VALUES // max(self.n_encoded, 1), 1)
+        return [slice(start, start + rows) for start in range(0, n, rows)]
+
+    def _scaled(self, X: NDArray) -> NDArray[np.float64]:
+        return _clipped(X, self.center, self.factor)
+
+    def _bins(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+        bins = scaled[:, self.column]
+        bins -= self.low
+        bins *= self.slope
+        np.clip(bins, 0.0, 1.0, out=bins)
+        bins -= self.mean
+        return bins
+
+    def keras(self, inputs: Any) -> Any:
+        """Return the Keras tensor of encoded columns, computed in float64."""
+        import keras
+
+        ops = keras.ops
+        rescaling = keras.layers.Rescaling
+        limited = ops.clip(inputs, -_LARGEST_INPUT, _LARGEST_INPUT)
+        centered = rescaling(1.0, -self.center, dtype="float64", name="center")(limited)
+        z = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
+        z = ops.clip(z, -_FAR, _FAR)
+        scaled = z / ops.sqrt(1.0 + ops.square(z / _SOFT_LIMIT))
+        if not len(self.column):
+            return scaled
+        picked = ops.take(scaled, self.column, axis=1)
+        begun = rescaling(1.0, -self.low, dtype="float64", name="bin_begins")(picked)
+        share = ops.clip(rescaling(self.slope, 0.0, dtype="float64", name="bin_slope")(begun), 0.0, 1.0)
+        return ops.concatenate([scaled, rescaling(1.0, -self.mean, dtype="float64", name="bin_mean")(share)], axis=1)
+
+
+_FAR = 1e100  # squares of larger numbers overflow; the clip is long at its limit
+
+
+def _clipped(x: NDArray, center: Any, factor: Any) -> NDArray[np.float64]:
+    """Return x scaled, and softly clipped to (-3, 3)."""
+    z = np.clip(x, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+    z -= center
+    with np.errstate(over="ignore"):
+        z *= factor
+    np.clip(z, -_FAR, _FAR, out=z)
+    z /= np.sqrt(1.0 + np.square(z / _SOFT_LIMIT))
+    return z
+
+
+def distinct_values(column: NDArray, weight: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the distinct values of a column, sorted, and the weight of each."""
+    order = np.argsort(column, kind="stable")
+    values = column[order]
+    first = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+    return values[first], np.add.reduceat(weight[order], first)
+
+
+def _scale(values: NDArray, mass: NDArray) -> tuple[float, float]:
+    """Return median and 1 / interquartile range; of a column that hardly varies, 1 / half its range."""
+    low, median, high = quantiles(values, mass, np.array([0.25, 0.5, 0.75]))
+    span = high - low
+    if not _varies(span, median):
+        span = 0.5 * values[-1] - 0.5 * values[0]
+    return median, float(1 / span) if _varies(span, median) else 0.0
+
+
+def _varies(span: float, center: float) -> bool:
+    # A span of a unit in the last place is rounding, not information.
+    return bool(span > max(2 * np.finfo(np.float64).eps * abs(center), np.finfo(np.float64).tiny))
+
+
+def quantiles(values: NDArray, mass: NDArray, q: NDArray) -> NDArray[np.float64]:
+    """Return quantiles of weighted values: a row of weight 2 counts as two rows; between two values their middle."""
+    cumulated = np.cumsum(mass)
+    wanted = q * cumulated[-1]
+    slack = 1e-9 * cumulated[-1]
+    below = np.searchsorted(cumulated, wanted - slack)
+    above = np.minimum(np.searchsorted(cumulated, wanted + slack), len(values) - 1)
+    return 0.5 * values[below] + 0.5 * values[above]
+
+
+def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    """Return the edges of `n_bins` bins over sorted distinct values: the heaviest bin is halved till there are enough.
+
+    Edges are values of the column. There are always `n_bins` bins where there are values for them: quantiles would
+    fall together where many rows share a value, and their number would change from fold to fold.
+    """
+    values, first = np.unique(values, return_index=True)  # clipping may have made far values equal
+    mass = np.add.reduceat(mass, first)
+    cumulated = np.cumsum(mass)
+    edges = [0, len(values) - 1]
+    while len(edges) <= min(n_bins, len(values) - 1):
+        # Half of what lies on an edge belongs to either side.
+        inside = [cumulated[b] - cumulated[a] - 0.5 * (mass[b] - mass[a]) if b - a > 1 else -1.0 for a, b in _pairs(edges)]
+        k = int(np.argmax(inside))
+        a, b = edges[k], edges[k + 1]
+        middle = cumulated[a] - 0.5 * mass[a] + 0.5 * inside[k]
+        cut = int(np.searchsorted(cumulated - 0.5 * mass, middle))
+        edges.insert(k + 1, min(max(cut, a + 1), b - 1))
+    return values[edges]
+
+
+def _pairs(edges: list[int]) -> list[tuple[int, int]]:
+    return list(zip(edges[:-1], edges[1:], strict=True))

@@ -1,0 +1,200 @@
+"""Tables as they come: columns of numbers, strings and categories to one matrix of numbers, and the same at predict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_LEVELS = 254
+"""Levels a category column keeps, the most frequent ones; what is rarer counts as unknown."""
+UNKNOWN = -1.0
+"""Stands for a level that was not seen, or too rare, in `fit`."""
+_CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical", "Enum", "String", "Utf8"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """How the columns of a table become numbers, learnt in `fit`.
+
+    A number stays as it is, NaN where it is missing. A level of a category becomes its place in `levels`. Missing is a
+    level like any other where `fit` has seen it.
+    """
+
+    names: tuple[Any, ...] | None
+    """Of the columns, None for arrays."""
+    levels: tuple[tuple[Any, ...] | None, ...]
+    """Of every column, None for numbers. A missing value is None among them."""
+
+    @classmethod
+    def learn(cls, X: Any, categorical_features: Any) -> Table:
+        """Find the category columns of X and their levels."""
+        names = column_names(X)
+        chosen = _chosen_columns(X, categorical_features)
+        levels = tuple(_levels(_column(X, i)) if chosen[i] else None for i in range(_n_columns(X)))
+        return cls(names, levels)
+
+    @property
+    def n_levels(self) -> tuple[int, ...]:
+        """Levels of every column, 0 for numbers."""
+        return tuple(0 if levels is None else len(levels) for levels in self.levels)
+
+    def read(self, X: Any) -> NDArray[np.float64]:
+        """Return X as a matrix (n, d)."""
+        out = np.empty((_n_rows(X), len(self.levels)))
+        for i, levels in enumerate(self.levels):
+            column = _column(X, i)
+            out[:, i] = _numbers(column, self._called(i)) if levels is None else _codes(column, levels, self._called(i))
+        return out
+
+    def _called(self, i: int) -> str:
+        return f"column {i}" if self.names is None else f"column {self.names[i]!r}"
+
+
+def holds_categories(X: Any, categorical_features: Any) -> bool:
+    """Return whether X must be read column by column: it has category columns, by type or because somebody says so."""
+    if isinstance(categorical_features, str) or categorical_features is None:
+        return categorical_features is not None and any(_categorical_by_type(X))
+    return bool(np.size(categorical_features)) and bool(_chosen_columns(X, categorical_features).any())
+
+
+def column_names(X: Any) -> tuple[Any, ...] | None:
+    """Return the column names of a DataFrame, None of anything else."""
+    return tuple(X.columns) if hasattr(X, "columns") else None
+
+
+def number_error(X: Any, error: Exception) -> ValueError | None:
+    """Return what to say of an array whose strings are no numbers, None if that is not what went wrong."""
+    if "could not convert" not in str(error):
+        return None
+    what = (
+        "Category columns of a DataFrame need categorical_features='from_dtype' (the default) or their names"
+        if hasattr(X, "columns")
+        else "If a column holds categories, pass a DataFrame, or name the columns, as in categorical_features=[0, 3]"
+    )
+    return ValueError(
+        f"X must hold numbers, or columns that are known as categories, but: {error}. {what}. A column that held "
+        "numbers in fit must hold numbers now."
+    )
+
+
+# ------------------------------------------------------------------ which columns
+def _chosen_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
+    """Return a mask of the category columns."""
+    if isinstance(categorical_features, str):  # "from_dtype"
+        return np.array(_categorical_by_type(X), dtype=bool)
+    wanted = list(np.ravel(np.asarray(categorical_features, dtype=object)))
+    n, names = _n_columns(X), column_names(X)
+    chosen = np.zeros(n, bool)
+    if wanted and all(isinstance(w, bool | np.bool_) for w in wanted):
+        if len(wanted) != n:
+            raise ValueError(f"categorical_features as a mask must have one entry a column, {n}, got {len(wanted)}.")
+        return np.array(wanted, dtype=bool)
+    for w in wanted:
+        if isinstance(w, str):
+            if names is None or w not in names:
+                known = "X has no column names" if names is None else f"the columns are {list(names)}"
+                raise ValueError(f"categorical_features must name columns of X, got {w!r}; {known}.")
+            chosen[names.index(w)] = True
+        elif isinstance(w, int | np.integer) and -n <= w < n:
+            chosen[w] = True
+        else:
+            raise ValueError(
+                "categorical_features must be 'from_dtype', None, a mask, or names or positions of columns (0 to "
+                f"{n - 1}), got {w!r}."
+            )
+    return chosen
+
+
+def _categorical_by_type(X: Any) -> list[bool]:
+    """Return for every column whether its type says categories: strings, categories, objects that are no numbers."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return [False] * _n_columns(X)
+    return [_is_categorical(dtype, X, i) for i, dtype in enumerate(X.dtypes)]
+
+
+def _is_categorical(dtype: Any, X: Any, i: int) -> bool:
+    kind = dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
+    if kind in _CATEGORICAL_DTYPES:
+        return True
+    if getattr(dtype, "kind", "") != "O" or kind != "ObjectDType" and not isinstance(dtype, np.dtype):
+        return False
+    return any(isinstance(value, str) for value in _column(X, i))
+
+
+# ------------------------------------------------------------------ one column
+def _n_columns(X: Any) -> int:
+    return len(X.columns) if hasattr(X, "columns") else np.shape(X)[1] if np.ndim(X) == 2 else 0
+
+
+def _n_rows(X: Any) -> int:
+    return len(X)
+
+
+def _column(X: Any, i: int) -> NDArray:
+    """Return column i as an array; nothing is copied that need not be."""
+    if hasattr(X, "iloc"):
+        return np.asarray(X.iloc[:, i])
+    if hasattr(X, "columns"):
+        return np.asarray(X[X.columns[i]])
+    return np.asarray(X)[:, i] if isinstance(X, np.ndarray) else np.asarray([row[i] for row in X], dtype=object)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+
+
+def _plain(column: NDArray) -> list[Any]:
+    """Return the values as Python objects, None for missing ones."""
+    return [None if _is_missing(value) else value for value in column.tolist()]
+
+
+def _levels(column: NDArray) -> tuple[Any, ...]:
+    """Return the levels of a category column, sorted; of very many, the most frequent."""
+    counts = Counter(_plain(column))
+    return tuple(sorted((level for level, _ in counts.most_common(MAX_LEVELS)), key=_order))
+
+
+def _order(level: Any) -> tuple:
+    """Sort numbers before strings, missing last."""
+    if level is None:
+        return 2, "", 0
+    return (0, "", level) if isinstance(level, int | float) else (1, str(level), 0)
+
+
+def _codes(column: NDArray, levels: Sequence[Any], called: str) -> NDArray[np.float64]:
+    """Return the place of every value in `levels`, `UNKNOWN` where it has none."""
+    values = _plain(column)
+    before, now = _kinds(levels), _kinds(values)
+    if before and now and not before & now:
+        raise ValueError(
+            f"{called} of X held {before.pop()} in fit and now holds {now.pop()}. Give it the type it had."
+        )
+    place = {level: float(i) for i, level in enumerate(levels)}
+    return np.array([place.get(value, UNKNOWN) for value in values], dtype=np.float64)
+
+
+def _kinds(values: Sequence[Any]) -> set[str]:
+    return {"strings" if isinstance(value, str) else "numbers" for value in values if value is not None}
+
+
+def _numbers(column: NDArray, called: str) -> NDArray[np.float64]:
+    """Return a column of numbers, NaN where missing."""
+    if column.dtype.kind in "biuf":
+        return column.astype(np.float64)
+    if column.dtype.kind in "mM":
+        raise ValueError(
+            f"{called} of X holds dates or durations. Turn it into numbers first, as in (date - start).dt.days."
+        )
+    values = _plain(column)
+    text = next((value for value in values if isinstance(value, str)), None)
+    if text is not None:
+        raise ValueError(
+            f"{called} of X must hold numbers, got {text!r}. If it holds categories, give it a string or category type "
+            "before fit, or name it in categorical_features; a column that held numbers in fit must hold numbers now."
+        )
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
