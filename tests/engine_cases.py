@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._encoding import Identity
+from sklearn_binnet._models._columns import ColumnEncoder
 from sklearn_binnet._training import _general
 from sklearn_binnet._training._contract import Data, Member, Settings
 from sklearn_binnet._training._engine import train
@@ -14,7 +14,7 @@ N_FEATURES = 4
 
 def make_network(sizes=(5,), *, batch_normalization=False, dropout=0.0, n_labels=1, activation="tanh"):
     spec = Spec(N_FEATURES, tuple(sizes), activation, batch_normalization, n_labels)
-    return BuiltinNetwork(spec, (dropout,) * len(sizes), Identity(N_FEATURES))
+    return BuiltinNetwork(spec, (dropout,) * len(sizes), ColumnEncoder.fit(None, np.zeros((1, N_FEATURES))))
 
 
 def make_data(n=90, n_labels=1, *, weighted=False, seed=0):

@@ -9,10 +9,10 @@ from scipy.special import expit
 
 from sklearn_binnet._models._activations import ACTIVATIONS
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._encoding import Standardizer
+from sklearn_binnet._models._columns import ColumnEncoder
 
 X = np.random.default_rng(0).normal(3, 20, size=(64, 5))
-ENCODER = Standardizer.fit(X)
+ENCODER = ColumnEncoder.fit("standardize", X)
 # Saving, Keras reads TensorFlow's variables in a way that NumPy 2 will drop.
 saving = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -49,7 +49,7 @@ def test_numpy_computes_what_keras_computes(activation, batch_normalization):
 def test_members_are_averaged_as_log_odds(sizes):
     net = network(sizes=sizes)
     fitted = net.fitted([random_weights(net, seed) for seed in range(3)])
-    members = [fitted.logits(X, member=k) for k in range(3)]
+    members = [fitted.mean_logits(X, member=k) for k in range(3)]
     np.testing.assert_allclose(fitted.logits(X), np.mean(members, axis=0))
     np.testing.assert_allclose(expit(fitted.logits(X)), fitted.keras_model()(X).numpy(), atol=1e-6)
     for logits, model in zip(members, fitted.keras_models(), strict=True):
@@ -63,6 +63,32 @@ def test_model_survives_saving(tmp_path):
     fitted.keras_model().save(tmp_path / "net.keras")
     loaded = keras.saving.load_model(tmp_path / "net.keras")
     np.testing.assert_allclose(expit(fitted.logits(X)), loaded.predict(X, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(), (6, 4)])
+def test_learnt_scales_and_embeddings(sizes):
+    rng = np.random.default_rng(4)
+    table = np.column_stack([X, rng.integers(-1, 2, 64), rng.integers(-1, 50, 64), rng.integers(0, 60, 64)])
+    table[::9, 0] = np.nan
+    encoder = ColumnEncoder.fit("piecewise_linear", table, n_levels=(0,) * 5 + (2, 50, 60))
+    n_plain = encoder.n_encoded - 2
+    spec = Spec(n_plain, sizes, "selu", False, 2, scales_columns=True, embedding_sizes=encoder.embedding_sizes)
+    net = BuiltinNetwork(spec, (0.0,) * len(sizes), encoder)
+    assert [w.shape for w in net.initial_weights(0)] == [tuple(v.shape) for v in net.build().weights]
+    fitted = net.fitted([random_weights(net, seed) for seed in range(2)]).calibrated(np.array([1.5, 0.7]))
+    np.testing.assert_allclose(fitted.logits(table) * [1.5, 0.7], fitted.mean_logits(table))
+    np.testing.assert_allclose(expit(fitted.logits(table)), fitted.keras_model()(table).numpy(), atol=2e-4)
+    for k, model in enumerate(fitted.keras_models()):
+        np.testing.assert_allclose(expit(fitted.mean_logits(table, member=k)), model(table).numpy(), atol=2e-4)
+
+
+def test_selu_starts_as_its_authors_say():
+    net = network("selu", sizes=(300, 200))
+    first, bias, second, _, last, _ = net.initial_weights(0)
+    assert first.std() == pytest.approx(5**-0.5, rel=0.05)
+    assert second.std() == pytest.approx(300**-0.5, rel=0.05)
+    assert bias.std() == pytest.approx(1, rel=0.1)
+    assert not last.any()
 
 
 def test_initial_weights_have_the_shapes_and_the_spread_of_keras():

@@ -284,7 +284,9 @@ def test_tags():
     assert tags.target_tags.multi_output is False  # several questions of several classes each
     assert tags.target_tags.required is True
     assert tags.input_tags.sparse is False
-    assert tags.input_tags.allow_nan is False
+    assert tags.input_tags.allow_nan is True
+    assert tags.input_tags.categorical is True
+    assert get_tags(BinaryNetClassifier(encoding=None)).input_tags.allow_nan is False
 
 
 # ------------------------------------------------------------------ columns
@@ -317,11 +319,11 @@ def test_statistics_come_from_training_rows_only():
     far = np.vstack([X, X + 1000])
     labels = np.concatenate([y, y])
     clf = net().fit(far[:200], labels[:200], X_val=far[200:], y_val=labels[200:])
-    np.testing.assert_allclose(clf._fitted.encoder.mean, X.mean(axis=0), atol=1e-9)
+    np.testing.assert_allclose(clf._fitted.encoder.inner.mean, X.mean(axis=0), atol=1e-9)
     weight = np.repeat([1.0, 3.0], 100)
     clf = net(early_stopping=False).fit(X, y, sample_weight=weight)
-    np.testing.assert_allclose(clf._fitted.encoder.mean, np.average(X, axis=0, weights=weight))
-    split = net().fit(X, y)._fitted.encoder
+    np.testing.assert_allclose(clf._fitted.encoder.inner.mean, np.average(X, axis=0, weights=weight))
+    split = net().fit(X, y)._fitted.encoder.inner
     assert split.weight_seen == 160
     assert not np.allclose(split.mean, X.mean(axis=0), atol=1e-9)
 
@@ -382,7 +384,7 @@ def test_model_is_the_whole_way_from_raw_columns(params, tmp_path):
     np.testing.assert_allclose(loaded(raw).numpy()[:, 0], expected, atol=1e-6)
     assert len(clf.models_) == params.get("n_estimators", 1)
     logits = [logit(m(raw).numpy().astype(float)) for m in clf.models_]
-    np.testing.assert_allclose(np.mean(logits, axis=0)[:, 0], logit(expected), atol=1e-4)
+    np.testing.assert_allclose(np.mean(logits, axis=0)[:, 0] / clf.temperature_, logit(expected), atol=1e-4)
 
 
 def test_model_predict_on_ordinary_columns(fitted, multilabel):
@@ -429,7 +431,7 @@ def test_without_early_stopping_all_epochs_and_all_rows_count():
     clf = net(epochs=5, early_stopping=False).fit(X, y)
     assert (clf.n_iter_, clf.best_iter_) == (5, 5)
     assert list(clf.history_) == ["loss"]
-    assert clf._fitted.encoder.weight_seen == 200
+    assert clf._fitted.encoder.inner.weight_seen == 200
 
 
 def test_own_validation_rows_are_not_trained_on():
@@ -437,7 +439,7 @@ def test_own_validation_rows_are_not_trained_on():
     clf = net(epochs=30, learning_rate=0.01, early_stopping=False).fit(X, y, X_val=X, y_val=wrong)
     assert clf.history_["val_loss"][-1] > clf.history_["val_loss"][0]
     assert clf.history_["loss"][-1] < clf.history_["loss"][0]
-    assert clf._fitted.encoder.weight_seen == 200
+    assert clf._fitted.encoder.inner.weight_seen == 200
     # A row of weight 0 does not validate either.
     weight = (np.arange(200) < 50).astype(float)
     some = net().fit(X, y, X_val=X, y_val=y, sample_weight_val=weight).history_["val_loss"]
@@ -459,7 +461,7 @@ def test_split_is_stratified_and_seeded():
         clf = net(random_state=seed, metrics=["TruePositives", "FalseNegatives"], threshold=0.0, epochs=1).fit(X, rare)
         assert clf.history_["val_true_positives"] == [2]  # 20 % of 10
         assert clf.history_["true_positives"] == [8]
-        reports.append(clf._fitted.encoder.mean)
+        reports.append(clf._fitted.encoder.inner.mean)
     np.testing.assert_array_equal(reports[0], reports[1])
     assert not np.array_equal(reports[0], reports[2])
 
@@ -657,8 +659,8 @@ def test_partial_fit_standardizes_as_if_it_had_seen_all_at_once():
     for start in range(0, 200, 50):
         clf.partial_fit(raw[start : start + 50], y[start : start + 50], classes=[0, 1])
     scaler = StandardScaler().fit(raw)
-    np.testing.assert_allclose(clf._fitted.encoder.mean, scaler.mean_, rtol=1e-12, atol=1e-9)
-    np.testing.assert_allclose(clf._fitted.encoder.deviation, scaler.scale_, rtol=1e-6)
+    np.testing.assert_allclose(clf._fitted.encoder.inner.mean, scaler.mean_, rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(clf._fitted.encoder.inner.deviation, scaler.scale_, rtol=1e-6)
 
 
 def test_partial_fit_takes_a_batch_of_one_class():
@@ -693,7 +695,7 @@ def test_fit_forgets_partial_fit(fitted):
 def test_members_average_and_answer_for_the_rows_they_have_not_seen():
     noise = np.random.default_rng(5).integers(0, 2, 200)  # labels that can only be learnt by heart
     params = {"hidden_layer_sizes": (64,), "epochs": 150, "learning_rate": 0.02, "early_stopping": False}
-    clf = net(**params, n_estimators=3).fit(X, noise)
+    clf = net(**params, n_estimators=3, calibration=None).fit(X, noise)
     assert clf.oof_proba_.shape == (200,)
     assert roc_auc_score(noise, clf.predict_proba(X)[:, 1]) > 0.85
     assert roc_auc_score(noise, clf.oof_proba_) < 0.65

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._models._encoding import Standardizer
+from sklearn_binnet._models._columns import ColumnEncoder
 from sklearn_binnet._training import _fast
 from sklearn_binnet._training._engine import reason_for_keras, train
 from tests.engine_cases import assert_same, fast, make_data, make_member, make_network, make_settings
@@ -169,7 +169,7 @@ def test_model_goes_from_raw_columns_to_the_probability(kind):
     data = make_data()
     raw = data.X.astype(np.float64) * 50 + 1000
     network = make_network()
-    encoder = Standardizer.fit(raw)
+    encoder = ColumnEncoder.fit("standardize", raw)
     network = replace(network, encoder=encoder)
     encoded = replace(data, X=encoder.transform(raw))
     kind.X, kind.seen, PredictRawAtBatches.batches = raw, [], []
