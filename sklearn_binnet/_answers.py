@@ -14,6 +14,9 @@ from sklearn_binnet._table import Table, holds_categories, number_error
 from sklearn_binnet._target import Target, binary_labels
 
 
+_NO_LABELS = object()
+
+
 class NetworkAnswers(ClassifierMixin, BaseEstimator):
     """The answering half of the classifier; `fit` of its subclass sets what it reads."""
 
@@ -27,30 +30,35 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
     """How category columns are read; None where all columns are numbers."""
 
     # ------------------------------------------------------------------ what comes in
-    def _checked(self, X: Any, y: Any = None, learn: bool = False, reset: bool = False) -> Any:
+    def _checked(self, X: Any, y: Any = _NO_LABELS, learn: bool = False, reset: bool = False) -> Any:
         """Return columns (n, d) of numbers, float32 or float64; with `y` also the labels, dense or sparse.
 
         Numbers may be missing (NaN) where the encoding fills them in; levels of categories are numbers already.
         """
         if learn:
-            self._table = Table.learn(X, self.categorical_features) if holds_categories(X, self.categorical_features) else None
+            categorical = self.categorical_features
+            self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
         finite: Any = "allow-nan" if self._takes_missing() else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
         if self._table is not None:
             validate_data(self, X, reset=reset, skip_check_array=True)
             X = self._table.read(X)
-            if y is None:
+            if y is _NO_LABELS:
                 return check_array(X, estimator=self, input_name="X", **options)
             return check_X_y(X, y, multi_output=True, estimator=self, **options)
         try:  # the usual way, a matrix or a DataFrame of numbers
-            if y is None:
+            if y is _NO_LABELS:
                 return validate_data(self, X, reset=reset, **options)
             return validate_data(self, X, y, multi_output=True, reset=reset, **options)
         except ValueError as error:
-            clear = number_error(X, error)
-            if clear is None:
-                raise
-            raise clear from error
+            if finite is True and "contains NaN" in str(error):
+                raise ValueError(
+                    "encoding=None leaves columns as they are, but X has missing numbers (NaN). Use 'piecewise_linear' "
+                    "or 'standardize', which fill them in, or fill them in before."
+                ) from error
+            if (clear := number_error(X, error)) is not None:
+                raise clear from error
+            raise
 
     def _takes_missing(self) -> bool:
         """Return whether missing numbers are filled in."""

@@ -57,8 +57,10 @@ class Table:
 
 def holds_categories(X: Any, categorical_features: Any) -> bool:
     """Return whether X must be read column by column: it has category columns, by type or because somebody says so."""
-    if isinstance(categorical_features, str) or categorical_features is None:
-        return categorical_features is not None and any(_categorical_by_type(X))
+    if categorical_features is None:
+        return False
+    if isinstance(categorical_features, str):  # "from_dtype"
+        return hasattr(X, "columns") and any(_categorical_by_type(X))
     return bool(np.size(categorical_features)) and bool(_chosen_columns(X, categorical_features).any())
 
 
