@@ -53,9 +53,12 @@ class _Fit(NamedTuple):
 class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     """Neural network for yes/no questions, with a threshold that can be tuned without a refit.
 
-    Trains a Keras network on the columns as they are and answers with labels. One class answers one question (`y` of
-    shape (n_samples,), any two labels) or many (`y` an indicator matrix of shape (n_samples, n_labels), with one
-    network for all questions).
+    Trains Keras networks on a table as it is (any scale, categories, missing values) and answers with labels. One class
+    answers one question (`y` of shape (n_samples,), any two labels) or many (`y` an indicator matrix of shape
+    (n_samples, n_labels), with one network for all questions).
+
+    One fit gives all: five networks are trained side by side, each without one fold of the rows and stopped by it; their
+    mean is the answer, the rows they have not seen give out-of-fold probabilities, and those a calibration.
 
     Parameters
     ----------
@@ -65,13 +68,24 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         parameters, which a search can reach as `model__units` or `model__optimizer__learning_rate`. Columns reach a
         model of yours encoded as `encoding` says. Its last layer must have one sigmoid or one linear unit a
         question, or two softmax units for a single question.
-    hidden_layer_sizes : sequence of int, default=(128, 64)
+    hidden_layer_sizes : sequence of int, default=(128, 128, 128)
         Units of the hidden layers; `()` is logistic regression.
-    activation : str, default="relu"
-        Activation of the hidden layers, by Keras' name.
-    encoding : {"standardize", None}, default="standardize"
-        What is done to the columns before the first layer: to mean 0 and standard deviation 1, or nothing. Learnt
-        from the rows that are trained on, so with several networks from all rows (their columns, never `y`).
+    activation : str, default="selu"
+        Activation of the hidden layers, by Keras' name. "selu" brings the initial weights that belong to it (normal
+        kernels [3]_, biases from N(0, 1) and a last layer of zeros [1]_); others have Keras' defaults.
+    encoding : {"auto", "piecewise_linear", "standardize"} or None, default="auto"
+        What is done to numbers before the first layer. "piecewise_linear" scales by median and interquartile range,
+        clips softly, appends where in its range a value lies [4]_ and learns a factor for every column. "standardize"
+        brings columns to mean 0 and standard deviation 1. Both fill missing numbers with the median and tell the
+        network that they were missing. None does nothing. "auto" is "piecewise_linear" for the built-in network and
+        "standardize" for `model`. Learnt from the rows that are trained on, so with several networks from all rows
+        (their columns, never `y`).
+    n_bins : int, default=8
+        Bins a column of "piecewise_linear", at least 2. Columns with few distinct values have fewer.
+    categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
+        Which columns hold categories: those of a DataFrame (pandas or polars) with strings or categories, or the given
+        positions, mask or names, or none. Up to 32 levels become a column each, more an embedding; beyond 254 the rarest
+        count as unknown, as does what `fit` has not seen. Missing is a level.
     dropout : float or sequence of float, default=0.0
         Share of units dropped after each hidden layer, in [0, 1).
     batch_normalization : bool, default=False
@@ -79,22 +93,27 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     optimizer : str or keras.optimizers.Optimizer, default="adam"
         Keras optimizer. A compiled `model` keeps its own, unless this is anything but "adam".
     learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
-        Step size. None takes the one of `optimizer` or of a compiled `model`; for the built-in network and "adam" it is
-        0.128 divided by the units of the widest hidden layer, between 0.001 and 0.01: Adam's best step falls with the
-        width [2]_.
-    learning_rate_schedule : {"constant", "cosine", "coslog4"}, default="constant"
+        Step size. None takes the one of `optimizer` or of a compiled `model`; for the built-in network and "adam" it
+        falls with the units of the widest hidden layer [2]_: 0.045 over their root, 0.004 for 128; under a constant
+        schedule 0.128 over their number, between 0.001 and 0.01.
+    learning_rate_schedule : {"constant", "cosine", "coslog4"} or None, default=None
         How the step size moves over all planned steps: not at all, down a half cosine to 0, or through four cosine
-        cycles of growing length [1]_.
+        cycles of growing length [1]_. None is "coslog4" for the built-in network and "constant" for `model`.
     weight_decay : float or None, default=None
         Share of each weight, times the learning rate, taken off at each step (decoupled, as in Keras). None takes the
         one of `optimizer` or of a compiled `model`.
     batch_size : int or None, default=None
-        Rows a step. None takes a power of two between 32 and 1024 that makes about 64 steps an epoch.
+        Rows a step. None takes 256, or about a quarter of the rows where there are fewer than 1,024; under a constant
+        schedule a power of two between 32 and 1024 that makes about 64 steps an epoch.
     epochs : int or None, default=None
-        Most passes over the training rows. None means 200, or what a SciKeras wrapper says.
-    n_estimators : int, default=1
-        Networks trained side by side. One holds out `validation_fraction` of the rows. Several leave out one
-        stratified fold each and are averaged (mean log-odds); each row then has an out-of-fold probability.
+        Most passes over the training rows. None means 32, under a constant schedule 200, or what a SciKeras wrapper says.
+    n_estimators : int or None, default=None
+        Networks trained side by side. Several leave out one stratified fold each and are averaged (mean log-odds); each
+        row then has an out-of-fold probability. One holds out `validation_fraction` of the rows. None means 5 for the
+        built-in network, fewer where the rarer class has fewer rows, and 1 for `model`.
+    calibration : "temperature" or None, default="temperature"
+        Divide log-odds by the number, one a question, that makes the out-of-fold probabilities likeliest [5]_. Without
+        out-of-fold probabilities there is nothing to learn it from.
     early_stopping : bool, default=True
         Stop when the validation loss gains nothing for `patience` epochs, and keep the weights of the best epoch.
         Needs validation rows: held out, or given to `fit`.
@@ -123,7 +142,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     verbose : int, default=0
         1 shows a progress bar on terminals and in notebooks.
     random_state : int, RandomState instance or None, default=None
-        Seeds split, initial weights, row order and dropout. The same int gives the same result on the same machine.
+        Seeds folds, initial weights, row order and dropout. The same int gives the same result on the same machine.
 
     Attributes
     ----------
@@ -144,8 +163,10 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     best_iter_ : int or list of int
         Epoch whose weights were kept, from 1; of several networks a list.
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
-        Out-of-fold P(yes) of the training rows in their order, NaN for rows of weight 0. Only if `n_estimators` > 1
-        and `fit` made the folds itself.
+        Out-of-fold P(yes) of the training rows in their order, calibrated, NaN for rows of weight 0. Only if several
+        networks were trained and `fit` made the folds itself.
+    temperature_ : float or ndarray of shape (n_labels,)
+        What log-odds are divided by; 1 where nothing was calibrated.
     model_ : keras.Model
         From raw columns to the final probability; built when asked for. `model_(X)` takes float64, its `predict` rounds
         columns to float32 first.
@@ -154,6 +175,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
 
     See Also
     --------
+    ThresholdTunerCV : Finds the threshold; of this classifier without any further training.
     sklearn.neural_network.MLPClassifier : Networks without Keras, threshold or multilabel weights.
 
     References
@@ -162,6 +184,10 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
        Tabular Data", NeurIPS 2024.
     .. [2] G. Yang et al., "Tensor Programs V: Tuning Large Neural Networks via Zero-Shot Hyperparameter Transfer",
        2022, table 3.
+    .. [3] G. Klambauer, T. Unterthiner, A. Mayr, S. Hochreiter, "Self-Normalizing Neural Networks", NeurIPS 2017.
+    .. [4] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
+       NeurIPS 2022.
+    .. [5] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
 
     Examples
     --------
@@ -170,10 +196,19 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     >>> from sklearn_binnet import BinaryNetClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-    >>> clf = BinaryNetClassifier(hidden_layer_sizes=(16,), random_state=0).fit(X_train, y_train)
+    >>> clf = BinaryNetClassifier(random_state=0).fit(X_train, y_train)
     >>> clf.score(X_test, y_test) > 0.9
     True
     >>> careful = clf.set_params(threshold=0.9).predict(X_test)
+    >>> clf.oof_proba_.shape == y_train.shape
+    True
+
+    The network of the tutorials, a plain stack of Dense layers:
+
+    >>> plain = BinaryNetClassifier(
+    ...     hidden_layer_sizes=(16,), activation="relu", encoding="standardize",
+    ...     learning_rate=1e-3, learning_rate_schedule="constant", n_estimators=1,
+    ... )
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -286,7 +321,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Columns on any scale, finite.
+            Columns on any scale; numbers may be missing (NaN), not infinite. DataFrames may hold categories and strings.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Two labels of any kind, or an indicator matrix of 0s and 1s.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -86,7 +86,7 @@ class Defaults:
         constant rate, a power of two that makes about 64 steps an epoch.
         """
         if self.planned:
-            return bucket(-(-n_rows // max(n_rows // 256, 4)))
+            return min(bucket(-(-n_rows // 4)), 256)
         return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
 
     def learning_rate(self, hidden_layer_sizes: Sequence[int]) -> float:
