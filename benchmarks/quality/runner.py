@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import adapters, data
-from .worker import Job, serve
+from .worker import Job, about_fit, serve
 
 ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -75,8 +75,7 @@ def run(todo: Sequence[Job], options: Options, say: Callable[[str], None] = prin
                 worker = Worker(job.model, options)
             record = worker.answer(job)
             if record is None:
-                record = {"key": place.key, "error": worker.end(), "rows": job.rows}
-                record |= {"says": adapters.model_of(job.model).says, "depends_on": adapters.depends_on(job.model)}
+                record = {**about_fit(job, tables[job.table]), "error": worker.end()}
                 place.write(record)
                 worker = None
             failed += "error" in record

@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,7 @@ def answer(job: Job, warm: set[str]) -> dict[str, Any]:
     """Fit, store what came of it and return the record; what goes wrong is a record too."""
     table = data.load(job.table, job.folder)
     place = job.place(table)
-    about = {
-        "key": place.key,
-        "says": adapters.model_of(job.model).says,
-        "depends_on": adapters.depends_on(job.model),
-        "rows": job.rows,
-        "shape": list(table.X.shape),
-    }
+    about = about_fit(job, table)
     try:
         split = data.split(table, job.seed, job.rows)
         figures, p = measure(job.model, split, warm)
@@ -73,6 +68,22 @@ def answer(job: Job, warm: set[str]) -> dict[str, Any]:
         record = {**about, "error": f"{type(error).__name__}: {error}", "log": traceback.format_exc().splitlines()[-30:]}
         place.write(record)
     return record
+
+
+def about_fit(job: Job, table: data.Table) -> dict[str, Any]:
+    """Return what every record says, whatever comes of the fit."""
+    model = adapters.model_of(job.model)
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "says": model.says,
+        "form": model.form,
+        "base": model.base,
+        "depends_on": adapters.depends_on(job.model),
+        "rows": job.rows,
+        "shape": [*table.X.shape],
+        "n_labels": None if table.y.ndim == 1 else table.y.shape[1],
+        "plain": table.plain,
+    }
 
 
 def measure(name: str, split: data.Split, warm: set[str]) -> tuple[dict[str, float], np.ndarray]:
