@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import adapters, data, runner
 
-HERE = Path(__file__).parent
+CACHE = Path(__file__).parent / "results" / "cache"
 
 
 def commas(text: str) -> list[str]:
@@ -26,12 +26,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("command", nargs="?", choices=["run", "report", "list"], default="run", help="default: run")
     add("--data", type=Path, help="folder of tables; without it those of scikit-learn")
-    add("--out", type=Path, default=HERE / "results" / "cache", help="folder of answers; what is there is not fitted again")
+    add("--out", type=Path, default=CACHE, help="folder of answers; what is there is not fitted again")
     add("--models", type=commas, help="a,b: names of `list` or file.py:NAME; default: all")
     add("--sets", type=commas, help="x,y: tables; default: all (of the folder, if there is one)")
     add("--splits", type=numbers, default=[0, 1, 2], help="how many (default 3), or which: 1,2 or 1,")
     add("--rows", type=int, default=data.ROWS, help="most rows drawn from a table (default 10,000)")
-    add("--limit", type=float, help="seconds after which a fit is given up; default: none")
+    add("--limit", type=float, help="seconds after which a fit is given up, the start of its process included")
     add("--core", type=int, default=runner.last_core(), help="core of the fits; default: the last one allowed")
     add("--retry", action="store_true", help="try again what failed before")
     add("--results", type=Path, help="report: folder for tables and picture; default: print alone")

@@ -183,9 +183,7 @@ def compare(frame: pd.DataFrame, models: Sequence[str], tables: Sequence[str], s
     chosen = frame[frame["model"].isin(models) & frame["table"].isin(tables) & frame["seed"].isin(seeds)]
     means = chosen.groupby(["model", "table"])[[*metrics.METRICS, *SECONDS]].mean()
     grid = pd.MultiIndex.from_product([models, tables])
-    values = {
-        name: means[name].reindex(grid).to_numpy().reshape(len(models), len(tables)) for name in means.columns
-    }
+    values = {name: means[name].reindex(grid).to_numpy().reshape(len(models), len(tables)) for name in means.columns}
     return Comparison(list(models), list(tables), list(seeds), values)
 
 

@@ -89,8 +89,8 @@ def protocol(cells: Cells) -> list[str]:
     ]
 
 
-def row(cellsof: Sequence[str]) -> str:
-    return "| " + " | ".join(cellsof) + " |"
+def row(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
 
 
 def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -185,8 +185,11 @@ def several_labels(cells: Cells, base: str, ours: str) -> list[str]:
         found = compare(of_table, models, [name], seeds)
         order = sorted(models, key=lambda model: found.of("log_loss", model)[0])
         rows = [
-            [cells.says[model], *(f"{found.of(metric, model)[0]:.4f}" for metric in METRICS)]
-            + [f"{found.of('fit_cpu', model)[0]:.2f}"]
+            [
+                cells.says[model],
+                *(f"{found.of(metric, model)[0]:.4f}" for metric in METRICS),
+                f"{found.of('fit_cpu', model)[0]:.2f}",
+            ]
             for model in order
         ]
         labels = int(of_table["n_labels"].iloc[0])

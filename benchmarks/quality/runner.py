@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ class Options:
     out: Path
     rows: int = data.ROWS
     limit: float | None = None
-    """Seconds after which a fit is given up."""
+    """Seconds after which a fit is given up, the start of its process included."""
     core: int | None = None
     retry: bool = False
     """Whether what failed before is tried again."""
@@ -126,10 +126,8 @@ class Worker:
 
     def stop(self) -> None:
         """Let the process end by itself."""
-        try:
+        with suppress(BrokenPipeError):
             self.connection.send(None)
-        except BrokenPipeError:
-            pass
         self.process.join(10)
         if self.process.is_alive():
             self.end()

@@ -65,7 +65,8 @@ def answer(job: Job, warm: set[str]) -> dict[str, Any]:
         record = {**about, **figures, "metrics": metrics.figures(split.y_test, p)}
         place.write(record, split.y_test, p)
     except Exception as error:
-        record = {**about, "error": f"{type(error).__name__}: {error}", "log": traceback.format_exc().splitlines()[-30:]}
+        log = traceback.format_exc().splitlines()[-30:]
+        record = {**about, "error": f"{type(error).__name__}: {error}", "log": log}
         place.write(record)
     return record
 
