@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "report":
         from . import report
 
-        print(report.make(args.out, args.results, args.models, args.sets, args.base, args.ours))
+        print(report.make(args.out, args.results, args.models, args.sets, args.splits, args.base, args.ours))
         return 0
     options = runner.Options(args.data, args.out, args.rows, args.limit, args.core, args.retry)
     todo = runner.jobs(args.models or adapters.known(), chosen_tables(args), args.splits, options)

@@ -42,15 +42,23 @@ class Cells:
     failed: list[tuple[str, str, int, str]]
 
 
-def collect(folder: Path, models: Sequence[str] | None = None, tables: Sequence[str] | None = None) -> Cells:
-    """Read the cache; of a model that was run with several settings, those of its last fit count.
+def collect(
+    folder: Path,
+    models: Sequence[str] | None = None,
+    tables: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
+) -> Cells:
+    """Read the cache, or what is named of it; of a model run with several settings, those of its last fit count.
 
     Metrics are computed from the stored predictions, so that a new one needs no new fit.
     """
     wanted = [
         (place, record)
         for place, record in cache.answers(folder)
-        if (models is None or place.model in models) and (tables is None or place.table in tables)
+        if all(
+            wanted is None or found in wanted
+            for found, wanted in [(place.model, models), (place.table, tables), (place.seed, seeds)]
+        )
     ]
     newest: dict[str, tuple[str, str]] = {}
     for place, record in wanted:

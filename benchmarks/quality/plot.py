@@ -32,7 +32,7 @@ def draw(found: Comparison, says: Mapping[str, str], path: Path, level: float = 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = {model: says[model].replace("*", "").replace("`", "") for model in found.models}
+    names = {model: says[model].replace("*", "").replace("`", "").replace(", scaled", "") for model in found.models}
     half = (len(found.models) + 1) // 2
     figure = Figure(figsize=(9, 2 * (1.3 + 0.24 * half)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -50,7 +50,9 @@ def panel(axes, found: Comparison, names: Mapping[str, str], metric: str, level:
     runs = cliques(found, metric, level)
     step, bar = 1.0, 0.45
     below = bar * (len(runs) + 1)
-    axes.set_xlim(0.2, n + 0.8)
+    # room for the names beside the axis
+    room = 0.45 * (n - 1)
+    axes.set_xlim(1 - room, n + room)
     axes.set_ylim(-(below + step * half), 1)
     axes.axis("off")
     axes.plot([1, n], [0, 0], color="black", linewidth=1)
@@ -60,12 +62,12 @@ def panel(axes, found: Comparison, names: Mapping[str, str], metric: str, level:
     for place, i in enumerate(order):
         left = place < half
         depth = -(below + step * ((place if left else n - 1 - place) + 0.5))
-        edge = 0.9 if left else n + 0.1
+        edge = 1 - 0.02 * room if left else n + 0.02 * room
         axes.plot([ranks[i], ranks[i], edge], [0, depth, depth], color="grey", linewidth=0.8)
-        text = f"{names[found.models[i]]}  {ranks[i]:.2f}"
-        # the names stand inside the lines' ends
-        axes.text(edge, depth + 0.08, text, ha="left" if left else "right", va="bottom", fontsize=8)
+        name, rank = names[found.models[i]], f"{ranks[i]:.2f}"
+        text = f"{name}  {rank} " if left else f" {rank}  {name}"
+        axes.text(edge, depth, text, ha="right" if left else "left", va="center", fontsize=8)
     for place, (first, last) in enumerate(runs):
         height = -bar * (place + 1)
-        span = [ranks[order[first]] - 0.06, ranks[order[last]] + 0.06]
+        span = [ranks[order[first]], ranks[order[last]]]
         axes.plot(span, [height, height], color="black", linewidth=3, solid_capstyle="round")

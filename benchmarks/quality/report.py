@@ -22,6 +22,7 @@ def make(
     results: Path | None = None,
     models: Sequence[str] | None = None,
     tables: Sequence[str] | None = None,
+    seeds: Sequence[int] | None = None,
     base: str = "hgb",
     ours: str = "binnet",
 ) -> str:
@@ -35,6 +36,8 @@ def make(
         Gets quality.md, quality.csv and quality.png.
     models, tables : sequence of str or None, default=None
         What takes part; None is everything that the cache has.
+    seeds : sequence of int or None, default=None
+        Splits that count; None is all that the base has of every table.
     base : str, default="hgb"
         Model that ratios refer to.
     ours : str, default="binnet"
@@ -45,19 +48,19 @@ def make(
     ValueError
         If the cache has nothing of the base.
     """
-    cells = collect(folder, models, tables)
+    cells = collect(folder, models, tables, seeds)
     binary = cells.frame[cells.frame["n_labels"] == 0]
     if base not in set(cells.frame["model"]):
         raise ValueError(f"There is no answer of {base!r} in {folder}; run it first, as ratios refer to it.")
     lines = ["# Quality, side by side", "", *protocol(cells), ""]
     main = None
     if base in set(binary["model"]):
-        all_tables, seeds = extent(binary, base)
+        all_tables, common = extent(binary, base)
         encoded = binary[~binary["model"].isin(cells.base)]
-        main = compare(encoded, complete(encoded, all_tables, seeds), all_tables, seeds)
+        main = compare(encoded, complete(encoded, all_tables, common), all_tables, common)
         lines += ["## The same columns for all", "", *section(main, cells, base, ours)]
         lines += fewer(encoded, main, cells, base, ours)
-        lines += own_way(cells, all_tables, seeds, base, ours)
+        lines += own_way(cells, all_tables, common, base, ours)
         lines += by_table(main, cells)
     lines += several_labels(cells, base, ours)
     if cells.failed:
@@ -128,29 +131,31 @@ def section(found: Comparison, cells: Cells, base: str, ours: str) -> list[str]:
     lines += table(heading, rows)
     if p_values:
         lines += ["In brackets: p of Wilcoxon's signed-rank test over tables, corrected by Holm.", ""]
-    if ours in found.models and ours != base:
-        lost = found.worse("log_loss", ours, base)
-        lines += [f"Log-loss more than 10 % above {base}: {', '.join(lost) or 'none'}.", ""]
-    return lines
+    lines += [f"Log-loss more than 10 % above {base}:", ""]
+    for model in order:
+        if model != base:
+            lines.append(f"- {cells.says[model]}: {', '.join(found.worse('log_loss', model, base)) or 'none'}")
+    return [*lines, ""]
 
 
 def fewer(frame: pd.DataFrame, main: Comparison, cells: Cells, base: str, ours: str) -> list[str]:
-    """Return tables of the models that lack splits or tables, beside all others on what they have in common."""
+    """Return tables for the models that lack splits or tables, beside all that have what they have."""
+    frame = frame[frame["table"].isin(main.tables) & frame["seed"].isin(main.seeds)]
+    there = {model: set(zip(fits["table"], fits["seed"], strict=True)) for model, fits in frame.groupby("model")}
+    extents = set()
+    for fits in there.values():
+        seeds = [seed for seed in main.seeds if all((name, seed) in fits for name in main.tables)]
+        first = main.seeds[0]
+        # if no split is whole, as many tables of the first one as there are
+        tables = main.tables if seeds else [name for name in main.tables if (name, first) in fits]
+        extents.add((tuple(tables), tuple(seeds or [first])))
+    extents.discard((tuple(main.tables), tuple(main.seeds)))
     lines: list[str] = []
-    reference = frame[frame["table"].isin(main.tables)]
-    partial = [model for model in reference["model"].unique() if model not in main.models]
-    cells_of = {m: set(zip(g["table"], g["seed"], strict=True)) for m, g in reference.groupby("model")}
-    for model in partial:
-        seeds = [s for s in main.seeds if all((t, s) in cells_of[model] for t in main.tables)]
-        tables = main.tables
-        if not seeds:
-            # no split is whole: the tables that it has all of
-            seeds = main.seeds[:1]
-            tables = [t for t in main.tables if (t, seeds[0]) in cells_of[model]]
+    for tables, seeds in sorted(extents, key=lambda extent: (-len(extent[0]), -len(extent[1]))):
         if len(tables) > 1:
-            found = compare(reference, [*main.models, model], tables, seeds)
-            lines += [f"### With {cells.says[model]}", "", *section(found, cells, base, ours)]
-    return ["## Those with fewer splits or tables", "", *lines] if lines else []
+            found = compare(frame, complete(frame, tables, seeds), tables, seeds)
+            lines += section(found, cells, base, ours)
+    return ["## With those that have fewer splits or tables", "", *lines] if lines else []
 
 
 def own_way(cells: Cells, tables: Sequence[str], seeds: Sequence[int], base: str, ours: str) -> list[str]:

@@ -5,6 +5,8 @@ Its defaults select the epoch by accuracy and smooth the labels; "cross-entropy"
 
 from __future__ import annotations
 
+import logging
+
 from . import Model
 
 LIBRARIES = ("pytabkit", "torch")
@@ -20,5 +22,7 @@ MODELS = {
 def build(model: Model, seed: int, n_labels: int | None = None):
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_S_Classifier
 
+    # its trainer tells of every fit
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     kind = RealMLP_TD_S_Classifier if model.variant == "small" else RealMLP_TD_Classifier
     return kind(device="cpu", n_threads=1, random_state=seed, verbosity=0, **model.settings)
