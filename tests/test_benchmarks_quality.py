@@ -12,7 +12,7 @@ from scipy.stats import false_discovery_control
 pytest.importorskip("benchmarks.quality", reason="benchmarks are not part of the source archive")
 
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import adapters, cache, compare, data, metrics, report, runner, worker
+from benchmarks.quality import adapters, cache, compare, data, limits, metrics, report, runner, worker
 
 MIXED = """cat:colour,size,y,cost_a
 red,1.5,1,3
@@ -356,6 +356,31 @@ class TestCompare:
         order = [found.models[i] for i in np.argsort(found.ranks("log_loss"), kind="stable")]
         assert run == (0, 1)
         assert set(order[:2]) == {"a", "b"}
+
+    def test_limits(self):
+        base = np.linspace(1, 2, 12)
+        lines = limits.judge(comparison(hgb=base, ours=base * 0.87, far=base * 2), "hgb", "ours")
+        assert lines[0] == "- log-loss at most 0.86 times hgb's: **missed** (0.870)"
+        assert lines[1] == "- 1 - AUC at most 0.90 times hgb's: met (0.870)"
+        assert lines[3] == "- first in mean rank, log-loss: met (1.00; hgb 2.00)"
+        assert "missed" not in "".join(lines[1:])
+        tied = limits.judge(comparison(hgb=base, ours=base, far=base * 1.5), "hgb", "ours")
+        assert tied[4] == "- first in mean rank, AUC: **missed** (1.50; hgb 1.50)"
+        worse = limits.judge(comparison(hgb=base, ours=[1.2, *base[1:]]), "hgb", "ours")
+        assert worse[6] == "- no table with log-loss more than 10 % above hgb's: **missed** (t0)"
+        slow = limits.judge(comparison(hgb=base + 9, ours=base + 1), "hgb", "ours")
+        assert slow[7] == "- at most 2.0 CPU seconds for a warm fit, median: **missed** (2.50)"
+
+    def test_limits_of_several_labels(self):
+        lines = limits.judge_labels(comparison(hgb=[0.5], ours=[0.45], mlp=[0.44]), "ours")
+        assert [("met" in line, "hgb" in line) for line in lines] == [(True, True)] * 2 + [(False, False)] * 2
+
+    def test_our_raw_model_takes_the_place_of_its_base(self):
+        frame = self.frame(hgb={"t0": [0], "t1": [0]}, native={"t1": [0]}, other={"t1": [0]})
+        cells = compare.Cells(frame, {}, {"native": "hgb"}, {}, [])
+        assert set(report.same_columns(cells, "other")["model"]) == {"hgb", "other"}
+        found = report.same_columns(cells, "native")
+        assert sorted(found["model"]) == ["native", "native", "other"]
 
     def frame(self, **seeds):
         lines = [

@@ -5,5 +5,6 @@
 - `worker`: one fit on one core, timed; `runner`: which fits, in processes that may crash
 - `cache`: what a fit gave, one JSON and the predictions
 - `metrics`: figures of predictions; `compare`: figures over sets, ranks and tests
+- `limits`: what this project holds itself to
 - `report`, `plot`: tables and picture
 """

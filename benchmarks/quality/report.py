@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import plot
+from . import limits, plot
 from .compare import Cells, Comparison, collect, compare, complete, completed, holm
 from .data import TEST_SHARE
 from .metrics import BINS, CLIP, METRICS
@@ -56,13 +56,15 @@ def make(
     main = None
     if base in set(binary["model"]):
         all_tables, common = extent(binary, base)
-        encoded = binary[~binary["model"].isin(cells.base)]
+        encoded = same_columns(cells, ours)
         main = compare(encoded, complete(encoded, all_tables, common), all_tables, common)
         lines += ["## The same columns for all", "", *section(main, cells, base, ours)]
+        if ours in main.models and ours != base:
+            lines += ["Limits:", "", *limits.judge(main, base, ours), ""]
         lines += fewer(encoded, main, cells, base, ours)
         lines += own_way(cells, all_tables, common, base, ours)
         lines += by_table(main, cells)
-    lines += several_labels(cells, base, ours)
+    lines += several_labels(cells, ours)
     if cells.failed:
         lines += ["## Failed", "", *(f"- {m}, {t}, split {s}: {error}" for m, t, s, error in cells.failed), ""]
     text = "\n".join(lines)
@@ -73,6 +75,13 @@ def make(
         if main is not None and len(main.models) > 1:
             plot.draw(main, cells.says, results / "quality.png")
     return text
+
+
+def same_columns(cells: Cells, ours: str) -> pd.DataFrame:
+    """Return the fits on yes/no tables without the raw models; if ours is one, it takes the place of its base."""
+    frame = completed(cells)
+    left_out = (set(cells.base) - {ours}) | {cells.base.get(ours)}
+    return frame[(frame["n_labels"] == 0) & ~frame["model"].isin(left_out)]
 
 
 def extent(frame: pd.DataFrame, base: str) -> tuple[list[str], list[int]]:
@@ -161,12 +170,13 @@ def fewer(frame: pd.DataFrame, main: Comparison, cells: Cells, base: str, ours: 
 def own_way(cells: Cells, tables: Sequence[str], seeds: Sequence[int], base: str, ours: str) -> list[str]:
     """Return the table in which models that take raw tables do so."""
     frame = completed(cells)
-    models = [model for model in complete(frame, tables, seeds) if model not in cells.base.values() or model == base]
-    if not any(model in cells.base for model in models):
+    models = complete(frame, tables, seeds)
+    raw = {cells.base[model]: model for model in models if model in cells.base}
+    if not raw:
         return []
-    raw = {encoded: own for own, encoded in cells.base.items()}
-    found = compare(frame, models, tables, seeds)
-    ours = raw.get(ours, ours) if raw.get(ours, ours) in models else ours
+    # the base of all ratios stays beside its raw form
+    found = compare(frame, [model for model in models if model not in raw or model == base], tables, seeds)
+    ours = raw.get(ours, ours)
     title = "## The table as it is, for those that take it"
     return [title, "", *section(found, cells, base, ours)]
 
@@ -180,7 +190,7 @@ def by_table(found: Comparison, cells: Cells) -> list[str]:
     return ["## Log-loss, table by table", "", *table(["table", *(cells.says[m] for m in found.models)], rows)]
 
 
-def several_labels(cells: Cells, base: str, ours: str) -> list[str]:
+def several_labels(cells: Cells, ours: str) -> list[str]:
     """Return a table for each table with several labels: means over labels."""
     lines: list[str] = []
     frame = cells.frame[cells.frame["n_labels"] > 0]
@@ -200,4 +210,6 @@ def several_labels(cells: Cells, base: str, ours: str) -> list[str]:
         labels = int(of_table["n_labels"].iloc[0])
         lines += [f"## {name}: {labels} labels, splits {', '.join(map(str, seeds))}, means over labels", ""]
         lines += table(["model", *METRICS.values(), "CPU s"], rows)
+        if ours in models:
+            lines += ["Limits:", "", *limits.judge_labels(found, ours), ""]
     return lines
