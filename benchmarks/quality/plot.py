@@ -51,7 +51,7 @@ def panel(axes, found: Comparison, names: Mapping[str, str], metric: str, level:
     step, bar = 1.0, 0.45
     below = bar * (len(runs) + 1)
     # room for the names beside the axis
-    room = 0.45 * (n - 1)
+    room = 0.5 * (n - 1)
     axes.set_xlim(1 - room, n + room)
     axes.set_ylim(-(below + step * half), 1)
     axes.axis("off")

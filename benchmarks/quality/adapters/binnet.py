@@ -23,7 +23,7 @@ TUTORIAL = {
 MODELS = {
     "binnet": Model("**`BinaryNetClassifier`**", compiles=True, multilabel=True),
     "binnet_raw": Model("**`BinaryNetClassifier`**, table as it is", form="raw", base="binnet", compiles=True),
-    "binnet_tutorial": Model("`BinaryNetClassifier`, plain net of the tutorials", TUTORIAL, compiles=True),
+    "binnet_tutorial": Model("`BinaryNetClassifier`, tutorial net", TUTORIAL, compiles=True),
 }
 
 

@@ -5,9 +5,8 @@ Its defaults select the epoch by accuracy and smooth the labels; "cross-entropy"
 
 from __future__ import annotations
 
-import logging
-
 from . import Model
+from ._torch import quick_and_quiet
 
 LIBRARIES = ("pytabkit", "torch")
 PROBABILITIES = {"val_metric_name": "cross_entropy", "use_ls": False}
@@ -22,7 +21,6 @@ MODELS = {
 def build(model: Model, seed: int, n_labels: int | None = None):
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_S_Classifier
 
-    # its trainer tells of every fit
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    quick_and_quiet()
     kind = RealMLP_TD_S_Classifier if model.variant == "small" else RealMLP_TD_Classifier
     return kind(device="cpu", n_threads=1, random_state=seed, verbosity=0, **model.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import Model
+from ._torch import quick_and_quiet
 
 LIBRARIES = ("pytabkit", "torch")
 MODELS = {
@@ -14,4 +15,5 @@ MODELS = {
 def build(model: Model, seed: int, n_labels: int | None = None):
     from pytabkit import TabM_D_Classifier
 
+    quick_and_quiet()
     return TabM_D_Classifier(device="cpu", n_threads=1, random_state=seed, verbosity=0, **model.settings)
