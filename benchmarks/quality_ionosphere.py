@@ -16,7 +16,14 @@ from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet.datasets import load_ionosphere
 
 STOPPING = {"patience": 10, "min_delta": 0.001}
+PLAIN = {
+    "activation": "relu",
+    "encoding": "standardize",
+    "learning_rate_schedule": "constant",
+    "n_estimators": 1,
+}
 NETWORKS = {
+    "4-4, plain": {"hidden_layer_sizes": (4, 4), **STOPPING, **PLAIN},
     "4-4": {"hidden_layer_sizes": (4, 4), **STOPPING},
     "default network": STOPPING,
     "all defaults": {},

@@ -11,9 +11,9 @@ from sklearn.model_selection import StratifiedKFold
 def network_of(shape, X) -> Any:
     """Return the package's built-in network for standardised columns."""
     from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-    from sklearn_binnet._models._encoding import fit_encoder
+    from sklearn_binnet._models._columns import ColumnEncoder
 
-    encoder = fit_encoder("standardize", X, np.ones(len(X)))
+    encoder = ColumnEncoder.fit("standardize", X)
     spec = Spec(encoder.n_encoded, shape.hidden, "relu", shape.batch_normalization, 1)
     return BuiltinNetwork(spec, (shape.dropout,) * len(shape.hidden), encoder)
 
