@@ -13,7 +13,7 @@ from . import Model
 LIBRARIES = ("scikeras", "keras", "tensorflow")
 MODELS = {
     "scikeras": Model(
-        "SciKeras, Dense 64-32, Adam 0.001, 50 epochs, scaled",
+        "SciKeras, tutorial net, scaled",
         {"model__hidden": (64, 32), "optimizer__learning_rate": 1e-3, "batch_size": 32, "epochs": 50},
     )
 }
