@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, va
 from sklearn_binnet._table import Table, holds_categories, number_error
 from sklearn_binnet._target import Target, binary_labels
 
-
 _NO_LABELS = object()
 
 

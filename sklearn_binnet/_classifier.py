@@ -57,8 +57,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     answers one question (`y` of shape (n_samples,), any two labels) or many (`y` an indicator matrix of shape
     (n_samples, n_labels), with one network for all questions).
 
-    One fit gives all: five networks are trained side by side, each without one fold of the rows and stopped by it; their
-    mean is the answer, the rows they have not seen give out-of-fold probabilities, and those a calibration.
+    One fit gives all: five networks are trained side by side, each without one fold of the rows and stopped by it.
+    Their mean is the answer, the rows they have not seen give out-of-fold probabilities, and those a calibration.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Bins a column of "piecewise_linear", at least 2. Columns with few distinct values have fewer.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
         Which columns hold categories: those of a DataFrame (pandas or polars) with strings or categories, or the given
-        positions, mask or names, or none. Up to 32 levels become a column each, more an embedding; beyond 254 the rarest
-        count as unknown, as does what `fit` has not seen. Missing is a level.
+        positions, mask or names, or none. Up to 32 levels become a column each, more an embedding; beyond 254 the
+        rarest count as unknown, as does what `fit` has not seen. Missing is a level.
     dropout : float or sequence of float, default=0.0
         Share of units dropped after each hidden layer, in [0, 1).
     batch_normalization : bool, default=False
@@ -106,7 +106,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Rows a step. None takes 256, or about a quarter of the rows where there are fewer than 1,024; under a constant
         schedule a power of two between 32 and 1024 that makes about 64 steps an epoch.
     epochs : int or None, default=None
-        Most passes over the training rows. None means 32, under a constant schedule 200, or what a SciKeras wrapper says.
+        Most passes over the training rows. None means 32, under a constant schedule 200, or what a SciKeras wrapper
+        says.
     n_estimators : int or None, default=None
         Networks trained side by side. Several leave out one stratified fold each and are averaged (mean log-odds); each
         row then has an out-of-fold probability. One holds out `validation_fraction` of the rows. None means 5 for the
@@ -321,7 +322,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Columns on any scale; numbers may be missing (NaN), not infinite. DataFrames may hold categories and strings.
+            Columns on any scale; numbers may be missing (NaN), not infinite. DataFrames may hold categories and
+            strings.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Two labels of any kind, or an indicator matrix of 0s and 1s.
         sample_weight : array-like of shape (n_samples,), default=None

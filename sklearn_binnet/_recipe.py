@@ -82,8 +82,9 @@ class Defaults:
         return cls(encoding, n_estimators, schedule, epochs, planned)
 
     def batch_size(self, n_rows: int) -> int:
-        """Return the rows of a step: 256 or fewer, so that small tables take four steps an epoch; otherwise, under a
-        constant rate, a power of two that makes about 64 steps an epoch.
+        """Return the rows of a step.
+
+        256, or a quarter of a smaller table; under a constant rate a power of two that makes about 64 steps an epoch.
         """
         if self.planned:
             return min(bucket(-(-n_rows // 4)), 256)

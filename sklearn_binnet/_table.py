@@ -14,6 +14,7 @@ MAX_LEVELS = 254
 """Levels a category column keeps, the most frequent ones; what is rarer counts as unknown."""
 UNKNOWN = -1.0
 """Stands for a level that was not seen, or too rare, in `fit`."""
+_MISSING_TYPES = frozenset(("NAType", "NaTType"))
 _CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical", "Enum", "String", "Utf8"))
 
 
@@ -120,12 +121,10 @@ def _categorical_by_type(X: Any) -> list[bool]:
 
 
 def _is_categorical(dtype: Any, X: Any, i: int) -> bool:
-    kind = dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
-    if kind in _CATEGORICAL_DTYPES:
+    if (dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__) in _CATEGORICAL_DTYPES:
         return True
-    if getattr(dtype, "kind", "") != "O" or kind != "ObjectDType" and not isinstance(dtype, np.dtype):
-        return False
-    return any(isinstance(value, str) for value in _column(X, i))
+    objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
+    return objects and any(isinstance(value, str) for value in _column(X, i))
 
 
 # ------------------------------------------------------------------ one column
@@ -147,7 +146,7 @@ def _column(X: Any, i: int) -> NDArray:
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    return value is None or type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value)
 
 
 def _plain(column: NDArray) -> list[Any]:

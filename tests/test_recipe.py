@@ -98,7 +98,7 @@ def test_fewer_folds_where_a_class_is_rare():
     few = np.zeros(200, int)
     few[:3] = 1
     assert len(BinaryNetClassifier(**QUICK).fit(X, few).models_) == 3
-    with pytest.warns(UserWarning, match="n_estimators=4 networks need .* the rarer class has 3 rows: 3 will be trained"):
+    with pytest.warns(UserWarning, match="n_estimators=4 networks .* rarer class has 3 rows: 3 will be trained"):
         assert len(BinaryNetClassifier(**QUICK, n_estimators=4).fit(X, few).models_) == 3
     few[1:3] = 0
     single = BinaryNetClassifier(**QUICK).fit(X, few)
@@ -116,7 +116,7 @@ def test_own_validation_rows_stop_all():
 
 
 def test_defaults_of_own_models():
-    auto = {"encoding": "auto", "learning_rate_schedule": None, "n_estimators": None, "epochs": None, "learning_rate": None}
+    auto = {"encoding": "auto"} | dict.fromkeys(("learning_rate_schedule", "n_estimators", "epochs", "learning_rate"))
     ours, theirs = Defaults.of(auto | {"model": None}), Defaults.of(auto | {"model": object()})
     assert (ours.encoding, ours.n_estimators, ours.schedule, ours.epochs) == ("piecewise_linear", 5, "coslog4", 32)
     assert (theirs.encoding, theirs.n_estimators, theirs.schedule, theirs.epochs) == ("standardize", 1, "constant", 200)
@@ -142,7 +142,8 @@ def test_warm_start_goes_on_with_all_members():
 def test_the_recipe_beats_the_plain_network():
     losses = []
     for seed in range(3):
-        A, b = make_classification(1500, 12, n_informative=6, n_redundant=2, flip_y=0.05, class_sep=0.8, random_state=seed)
+        shape = {"n_samples": 1500, "n_features": 12, "n_informative": 6, "n_redundant": 2}
+        A, b = make_classification(**shape, flip_y=0.05, class_sep=0.8, random_state=seed)
         A = np.exp(A)  # heavy tails, as in life
         plain = net(hidden_layer_sizes=(64, 32), epochs=None).fit(A[:500], b[:500])
         ours = BinaryNetClassifier(random_state=0).fit(A[:500], b[:500])

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from tests.small import PLAIN, net
 
 from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._table import MAX_LEVELS, UNKNOWN, Table, holds_categories
+from tests.small import PLAIN, net
 
 rng = np.random.default_rng(0)
 N = 160

@@ -78,7 +78,7 @@ class Spec:
         return [w.astype(np.float32) for w in weights]
 
     def fold(self, weights: Sequence[NDArray]) -> _Folded:
-        """Return tables and layers, with scale and embeddings in the first layer and each BatchNormalization in the next."""
+        """Return tables and layers: scale and embeddings go into the first layer, BatchNormalization into the next."""
         arrays = iter([np.asarray(w, np.float64) for w in weights])
         scale = next(arrays) * constants.SCALE_FACTOR if self.scales_columns else np.ones(self.n_inputs)
         embeddings = [next(arrays) for _ in self.embedding_sizes]
@@ -219,7 +219,9 @@ class FittedBuiltin(Members):
         """All members at once: arrays with a member axis in front."""
         members = [self.spec.fold(weights) for weights in self.weights]
         tables = [np.stack(t) for t in zip(*(m.tables for m in members), strict=True)]
-        layers = [tuple(map(np.stack, zip(*pairs, strict=True))) for pairs in zip(*(m.layers for m in members), strict=True)]
+        layers = [
+            tuple(map(np.stack, zip(*pairs, strict=True))) for pairs in zip(*(m.layers for m in members), strict=True)
+        ]
         return _Folded(tables, [(kernel, bias[:, None]) for kernel, bias in layers])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -230,7 +232,9 @@ class FittedBuiltin(Members):
         folded = self._folded
         if member is not None:
             one = slice(member, member + 1)
-            folded = _Folded([t[one] for t in folded.tables], [(kernel[one], bias[one]) for kernel, bias in folded.layers])
+            folded = _Folded(
+                [t[one] for t in folded.tables], [(kernel[one], bias[one]) for kernel, bias in folded.layers]
+            )
         rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 256)
         if len(X) <= rows:
             return self._block_logits(X, folded)

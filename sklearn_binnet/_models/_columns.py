@@ -1,4 +1,4 @@
-"""What happens to a table's columns before the first layer: missing numbers filled, numbers encoded, levels spread out."""
+"""What happens to a table's columns before the first layer: gaps filled, numbers encoded, levels spread out."""
 
 from __future__ import annotations
 

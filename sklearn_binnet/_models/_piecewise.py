@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -179,14 +180,12 @@ def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: i
     edges = [0, len(values) - 1]
     while len(edges) <= min(n_bins, len(values) - 1):
         # Half of what lies on an edge belongs to either side.
-        inside = [cumulated[b] - cumulated[a] - 0.5 * (mass[b] - mass[a]) if b - a > 1 else -1.0 for a, b in _pairs(edges)]
-        k = int(np.argmax(inside))
+        k, heaviest = 0, -1.0
+        for i, (a, b) in enumerate(pairwise(edges)):
+            inside = cumulated[b] - cumulated[a] - 0.5 * (mass[b] - mass[a])
+            if b - a > 1 and inside > heaviest:
+                k, heaviest = i, inside
         a, b = edges[k], edges[k + 1]
-        middle = cumulated[a] - 0.5 * mass[a] + 0.5 * inside[k]
-        cut = int(np.searchsorted(cumulated - 0.5 * mass, middle))
+        cut = int(np.searchsorted(cumulated - 0.5 * mass, cumulated[a] - 0.5 * mass[a] + 0.5 * heaviest))
         edges.insert(k + 1, min(max(cut, a + 1), b - 1))
     return values[edges]
-
-
-def _pairs(edges: list[int]) -> list[tuple[int, int]]:
-    return list(zip(edges[:-1], edges[1:], strict=True))
