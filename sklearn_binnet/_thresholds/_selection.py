@@ -86,8 +86,8 @@ def _is_calibrated(problem, bins, probabilities):
     """Likelihood-ratio test: beta calibration does not improve on the probabilities themselves."""
     if not problem.scale.probability:
         return False
-    if problem.counts is not problem.curve.counts:  # costs by row: judge the rows, not the costs
-        problem = replace(problem, counts=problem.curve.counts)
+    if problem.worth is not None:  # costs by row: judge the rows, not the costs
+        problem = replace(problem, worth=None)
         bins = problem.bins(BINS)
         probabilities = beta_calibration(problem, bins)
 
@@ -137,6 +137,8 @@ def select(problem: Problem, rule="stable", confidence_level=0.95) -> Selection:
         return _one_sided(problem)
     if len(problem.curve.scores) == 1:
         return _constant(problem)
+    if not np.any(problem.values > -np.inf):
+        return _undefined(problem)
     optima = bootstrap_optima(problem)
     if callable(rule):
         threshold = float(rule(problem.curve, problem.values))
@@ -168,7 +170,8 @@ def score_at(problem, threshold):
 
 def _neutral(problem):
     """Return the threshold of a classifier that nobody tuned: 0.5 for probabilities, else 0."""
-    return 0.5 if problem.scale.probability else 0.0
+    probability = problem.scale.probability if problem.probability is None else problem.probability
+    return 0.5 if probability else 0.0
 
 
 def _one_sided(problem):
@@ -178,6 +181,20 @@ def _one_sided(problem):
         UserWarning,
         stacklevel=3,
     )
+    return _untuned(problem)
+
+
+def _undefined(problem):
+    warnings.warn(
+        f"The objective has no value at any threshold, so the default ({_neutral(problem)}) is kept. Check `scoring`.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return _untuned(problem)
+
+
+def _untuned(problem):
+    """Keep the default; it may be anywhere between the extreme scores."""
     threshold = problem.nearest_allowed(_neutral(problem))
     ends = problem.curve.thresholds[[-1, 0]]
     interval = min(float(ends[0]), threshold), max(float(ends[1]), threshold)
