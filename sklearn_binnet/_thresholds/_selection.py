@@ -14,6 +14,7 @@ from sklearn_binnet._thresholds._smooth import BINS, beta_calibration, kernel_th
 
 BOOTSTRAPS = 200
 BOOTSTRAP_BINS = 500
+CHUNK = 25
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,12 @@ def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS):
         drawn = rng.poisson(np.maximum(mass, 0) / unit, (n_bootstraps, len(mass))) * unit
         sums.append(np.hstack([np.zeros((n_bootstraps, 1)), np.cumsum(drawn, axis=1)]))
     tp, fp = sums
-    valid = (tp[:, -1] > 0) & (fp[:, -1] > 0)
-    tp, fp = tp[valid], fp[valid]
-    values = bins.mask(problem.objective(*Counts(tp, fp, tp, fp).confusion()))
-    return bins.z_cuts[values.argmax(axis=1)] if len(tp) else np.empty(0)
+    valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
+    best = []
+    for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast
+        part = Counts(*(tp[valid[start : start + CHUNK]], fp[valid[start : start + CHUNK]]) * 2)
+        best.append(bins.mask(problem.objective(*part.confusion())).argmax(axis=1))
+    return bins.z_cuts[np.concatenate(best)] if best else np.empty(0)
 
 
 def argmax_threshold(problem):
