@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 FOLDER = Path(__file__).parent.parent / "benchmarks" / "thresholds"
-MODULES = ("models", "regret", "replay", "measures", "classifiers", "tuners", "multilabel", "network")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FOLDER.exists(), reason="benchmarks are not part of the source archive"),
+]
+MODULES = {path.stem for path in FOLDER.glob("*.py")} | {"classifiers", "tuners", "load"}
 LOAD = """
 import numpy as np
 
@@ -41,11 +45,10 @@ def study(monkeypatch, tmp_path):
     run.folder = tmp_path
     yield run
     for name in set(sys.modules) - before:
-        if name.split(".")[0] in (*MODULES, "load"):
+        if name.split(".")[0] in MODULES:
             del sys.modules[name]
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_regret_of_our_network(study, capsys):
     classifiers = ["logistic", "binarynet"]
@@ -62,11 +65,13 @@ def test_regret_of_our_network(study, capsys):
     assert any(line.startswith("| scikit_learn | 1.000 | 1.00 to 1.00 | 1.00") for line in lines)
     regrets = json.loads((study.folder / "cache" / "regret.json").read_text())
     assert len(regrets) == 2 * 4 * 5
+    study("variants")
+    variants = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("| average") for line in variants) == 4
     of_one_model = [value for key, value in regrets.items() if not key.endswith("ours_ensemble")]
     assert min(of_one_model) > -1e-12  # the best threshold in hindsight is not beaten
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_several_labels(study, capsys):
     options = ["--set", "labels", "--models", "logistic", "network", "--repeats", "1", "--folds", "2"]
@@ -74,9 +79,11 @@ def test_several_labels(study, capsys):
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[:2] for row in rows] == [[f"| {m}", a] for m in ("logistic", "network") for a in ("macro", "micro")]
     assert all(0 < float(value) < 1 for row in rows for value in row[2:6])
+    options = ["--set", "labels", "--models", "logistic", "--repeats", "1", "--folds", "2", "--draws", "2"]
+    study("shrinkage", "--data", str(study.folder), *options)
+    assert capsys.readouterr().out.splitlines()[-1].count("±") == 5
 
 
-@pytest.mark.slow
 def test_tuning_one_network(study, monkeypatch):
     network = importlib.import_module("network")
     for name, value in {"ROWS": 120, "HIDDEN": (4,), "EPOCHS": 2, "FOLDS": 2}.items():
