@@ -96,8 +96,8 @@ def fit_models(estimator, X, y, splits, *, cv, methods, refit, own_oof, fit_para
         if y.ndim > 1 and not get_tags(estimator).classifier_tags.multi_label:
             name = type(estimator).__name__
             error.add_note(
-                f"`y` is an indicator matrix of {y.shape[1]} labels. If {name} answers one yes/no question only, tune "
-                f"OneVsRestClassifier({name}(...))."
+                f"`y` is an indicator matrix of {y.shape[1]} labels. Only binary classification is supported where the "
+                f"classifier takes no such matrix: if {name} does not, tune OneVsRestClassifier({name}(...))."
             )
         raise
 
