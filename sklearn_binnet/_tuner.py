@@ -8,24 +8,26 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import get_config
-from sklearn.base import is_regressor
-from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples
-from sklearn_binnet._tuning._choice import check_target, find_labels, fold_thresholds, make_settings, recost, tune
-from sklearn_binnet._tuning._costs import check_row_costs
-from sklearn_binnet._tuning._crossfit import cross_fit, make_splits, use_prefit
-from sklearn_binnet._tuning._evidence import average_by_row, collect, without_rows
+from sklearn_binnet._tuning._choice import recost
+from sklearn_binnet._tuning._costs import asks_for_cost, check_row_costs
+from sklearn_binnet._tuning._crossfit import fit_models, make_splits
+from sklearn_binnet._tuning._evidence import average_by_row, collect, collect_labels, without_rows
 from sklearn_binnet._tuning._folds import unrouted
-from sklearn_binnet._tuning._multilabel import label_fold_thresholds, label_settings, tune_labels
+from sklearn_binnet._tuning._multilabel import choose
 from sklearn_binnet._tuning._predictions import TunedPredictions
+from sklearn_binnet._tuning._request import check_estimator, check_request
 from sklearn_binnet._tuning._scoring import resolve_scoring, routed_scorer
+from sklearn_binnet._tuning._target import check_target, find_labels, prefit_classes
 
-# Rows up to which `ensemble="auto"` averages the fold models.
+# Rows up to which `ensemble="auto"` averages the fold models: measured up to 15,000, a judgement beyond.
 AUTO_ENSEMBLE_ROWS = 20_000
+METHODS = ["predict_proba", "decision_function"]
 
 
 class ThresholdTunerCV(TunedPredictions):
@@ -55,7 +57,8 @@ class ThresholdTunerCV(TunedPredictions):
         and they cannot be given to `retune`. Metrics of the scores themselves (``"roc_auc"``,
         ``"neg_log_loss"`` ...) know no threshold and are refused.
     constraint : str or list of str, optional
-        ``"recall >= 0.9"``, ``"fpr <= 0.05"``, several as a list: any metric against a number.
+        ``"recall >= 0.9"``, ``"fpr <= 0.05"``, several as a list: any metric of `scoring` by name
+        against a number (``"cost"`` is that of the matrix `costs`).
         They hold jointly at `confidence_level`: exact binomial bounds for recall, specificity and
         their complements (at all thresholds at once), pointwise ones at half the level for other
         proportions such as precision, bounds from those of recall and specificity for the rest.
@@ -77,17 +80,23 @@ class ThresholdTunerCV(TunedPredictions):
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Scores to tune on; "auto" takes the first that the classifier has.
     thresholds : int or array-like, optional
-        Candidates, if not every threshold: that many between the extreme scores, or these.
-    cv : int, float, splitter, iterable, "prefit" or None, default=None
+        Candidates, if not every threshold: that many between the extreme scores, or these. With
+        constraints that no candidate satisfies, `constraint_satisfied_` is False.
+    cv : int, float, splitter, iterable, "prefit", "oof" or None, default=None
         Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are
-        drawn once. None means 5 stratified folds, unless the fitted estimator (or the last step of
-        a pipeline) holds out-of-fold probabilities of its own in `oof_proba_`: these are used
-        then, and nothing else is fitted. "prefit" takes `estimator` as it is.
+        drawn once. None means 5 stratified folds, unless the estimator (or the last step of a
+        pipeline) holds out-of-fold probabilities of its own in `oof_proba_` once it is fitted:
+        these are used then, and nothing else is fitted. "prefit" takes an `estimator` that is
+        fitted already, and its scores of the rows given, which it should not have seen. "oof" takes
+        it with the very rows that it was fitted on and the `oof_proba_` that it holds of them.
+        Both need ``refit=False``.
     ensemble : bool or "auto", default="auto"
         Whether predictions average the refitted model and the models of the folds, k + 1 models
-        in all. "auto" does so up to 20,000 rows, where it gains most and costs least.
+        in all. "auto" does so up to 20,000 rows: measured to gain at up to 3,000 (19 data sets)
+        and, with boosting but not with logistic regression, at 15,000 (3 data sets); the limit
+        itself is a judgement. Nothing is averaged where `oof_proba_` was used.
     refit : bool, default=True
-        Whether `estimator_` is fitted to all rows. False needs a single split or "prefit".
+        Whether `estimator_` is fitted to all rows. False needs a single split, "prefit" or "oof".
     n_jobs : int, optional
         Fits at a time.
     random_state : int, RandomState or None, default=None
@@ -111,14 +120,14 @@ class ThresholdTunerCV(TunedPredictions):
         Whether a threshold was found at which the constraints hold; True without constraints.
     constraint_report_ : list of dict
         For each constraint its estimate and bound at the threshold, the nearest bound that any
-        threshold reaches and the positives it would need.
+        threshold (of `thresholds`) reaches and the positives it would need.
     oof_scores_ : ndarray of shape (n_samples,)
         Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if
         a row was held out several times.
     cv_results_ : dict
         ``thresholds`` (ascending) and ``scores``, if `store_cv_results`.
     estimator_ : estimator
-        The refitted model (the given one with "prefit", the fold's without `refit`).
+        The refitted model (the given one with "prefit" and "oof", the fold's without `refit`).
     estimators_ : list of estimators
         Fold models that predictions average with `estimator_`; empty without `ensemble`.
     classes_ : ndarray of shape (2,)
@@ -174,7 +183,7 @@ class ThresholdTunerCV(TunedPredictions):
         "thresholds": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
         "cv": [
             "cv_object",
-            StrOptions({"prefit"}),
+            StrOptions({"prefit", "oof"}),
             Interval(RealNotInt, 0.0, 1.0, closed="neither"),
         ],
         "ensemble": ["boolean", StrOptions({"auto"})],
@@ -242,8 +251,11 @@ class ThresholdTunerCV(TunedPredictions):
         """
         X, y = indexable(X, y)
         y, n_labels = check_target(y)
-        self._validate(n_labels, row_costs=costs is not None)
-        labels = find_labels(y, self.pos_label, self.scoring)
+        check_estimator(self.estimator)
+        self._validate_params()
+        check_request(self, n_labels, row_costs=costs is not None)
+        classes = prefit_classes(self.estimator, y, self.cv) if isinstance(self.cv, str) else None
+        labels = find_labels(y, self.pos_label, self.scoring, classes)
         row_costs = None if costs is None else check_row_costs(costs, num_samples(X))
         routed = self._route(params)
         splits = make_splits(
@@ -255,159 +267,82 @@ class ThresholdTunerCV(TunedPredictions):
             multilabel=n_labels > 0,
             split_params=routed.splitter.split,
         )
-        fitted = self._fit_models(X, y, splits, routed.estimator.fit)
+        fitted = fit_models(
+            self.estimator,
+            X,
+            y,
+            splits,
+            cv=self.cv,
+            methods=METHODS if self.response_method == "auto" else [self.response_method],
+            refit=self.refit,
+            own_oof=self.cv is None and self.ensemble is not True,
+            fit_params=routed.estimator.fit,
+            n_jobs=self.n_jobs,
+        )
         self.estimator_ = fitted.model
-        self.estimators_ = fitted.fold_models if self._averages(fitted, num_samples(X)) else []
+        self.estimators_ = fitted.fold_models if self._averages(num_samples(X)) else []
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
         seed = self.random_state
         self._seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
-        self._response_method = fitted.method
-        self._labels = labels
+        self._response_method, self._labels = fitted.method, labels
         evidence = self._collect(X, y, fitted, row_costs, routed.scorer.score)
         self._tune(evidence, self.scoring, self.constraint, self.costs)
         self._evidence = without_rows(evidence)
         return self
-
-    def _validate(self, n_labels, row_costs):
-        """Check everything that can be checked before anything is fitted."""
-        estimator = self.estimator
-        responds = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
-        if not hasattr(estimator, "fit") or not responds or _is_regressor(estimator):
-            raise ValueError(
-                f"`estimator` must be a classifier with fit and predict_proba or decision_function, got {estimator!r}."
-            )
-        self._validate_params()
-        if np.ndim(self.thresholds) > 0:
-            candidates = np.asarray(self.thresholds, dtype=np.float64)
-            if candidates.ndim != 1 or not candidates.size or np.isnan(candidates).any():
-                raise ValueError(
-                    "`thresholds` must hold at least one threshold and no NaN, got "
-                    f"{self.thresholds!r}; None tries every threshold there is."
-                )
-        if self.ensemble is True and (isinstance(self.cv, str) or not self.refit):
-            raise ValueError(
-                "`ensemble=True` averages the refitted model and the models of the folds, but "
-                f"cv={self.cv!r}, refit={self.refit} leaves one model only. Pass ensemble='auto'."
-            )
-        request = (self.scoring, self.constraint, self.costs)
-        if not n_labels:
-            make_settings(*request, row_costs=row_costs)
-            return
-        label_settings(*request, n_labels=n_labels)
-        if row_costs or self.thresholds is not None:
-            raise ValueError(
-                "`costs` of each row and `thresholds` are for one yes/no question, and `y` has "
-                f"{n_labels} labels; leave them out."
-            )
 
     def _route(self, params):
         """Parameters of the estimator, the splitter and the scorer."""
         params = {key: value for key, value in params.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, "fit", **params)
-        return unrouted(self.estimator, params, fits=self.cv != "prefit")
+        return unrouted(self.estimator, params, fits=not isinstance(self.cv, str))
 
-    def _methods(self):
-        if self.response_method == "auto":
-            return ["predict_proba", "decision_function"]
-        return [self.response_method]
-
-    def _fit_models(self, X, y, splits, fit_params):
-        if splits is None:
-            return use_prefit(self.estimator, X, self._methods())
-        try:
-            return cross_fit(
-                self.estimator,
-                X,
-                y,
-                splits,
-                methods=self._methods(),
-                refit=self.refit,
-                own_oof=self.cv is None and self.ensemble is not True,
-                fit_params=fit_params,
-                n_jobs=self.n_jobs,
-            )
-        except ValueError as error:
-            if y.ndim == 1 or get_tags(self.estimator).classifier_tags.multi_label:
-                raise
-            name = type(self.estimator).__name__
-            raise ValueError(
-                f"Only binary classification is supported. {name} failed on an indicator matrix "
-                f"({error}). For several labels tune OneVsRestClassifier({name}(...))."
-            ) from error
-
-    def _averages(self, fitted, n_samples):
+    def _averages(self, n_samples):
         """Whether predictions average the fold models too."""
-        if not fitted.fold_models or self.ensemble is False:
-            return False
-        return self.ensemble is True or n_samples <= AUTO_ENSEMBLE_ROWS
+        return self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
 
     def _collect(self, X, y, fitted, row_costs, metadata):
         """Gather evidence from all rows with an out-of-fold score, for each label if several."""
         folds = [(rows, self._scores(values, known)) for rows, values, known in fitted.folds]
         self.oof_scores_, rows = average_by_row(folds, len(y))
-        if self._labels is not None:
-            return collect(
-                X,
-                y,
-                folds,
-                self.oof_scores_,
-                rows,
-                classes=tuple(self._labels),
-                row_costs=row_costs,
-                metadata=metadata,
-                keep_rows=callable(self.scoring) or self.scoring not in th.METRICS,
-            )
-        return [
-            collect(
-                X,
-                y[:, label],
-                [(fold_rows, scores[:, label]) for fold_rows, scores in folds],
-                self.oof_scores_[:, label],
-                rows,
-                classes=(0, 1),
-                row_costs=None,
-                metadata=metadata,
-                keep_rows=False,
-            )
-            for label in range(y.shape[1])
-        ]
+        known = {"metadata": metadata, "probability": fitted.method == "predict_proba"}
+        if self._labels is None:
+            return collect_labels(X, y, folds, self.oof_scores_, rows, **known)
+        return collect(
+            X,
+            y,
+            folds,
+            self.oof_scores_,
+            rows,
+            classes=tuple(self._labels),
+            row_costs=row_costs,
+            keep_rows=callable(self.scoring) or self.scoring not in th.METRICS,
+            **known,
+        )
 
     def _tune(self, evidence, scoring, constraint, costs):
         """Choose the threshold and publish what is known about it."""
-        options = {
-            "selection": self.selection,
-            "confidence_level": self.confidence_level,
-            "seed": self._seed,
-        }
         tuned: Any
-        if isinstance(evidence, list):
-            settings, average = label_settings(scoring, constraint, costs, n_labels=len(evidence), **options)
-            tuned = tune_labels(evidence, settings, average)
-            self.common_threshold_ = tuned.common
-            self.fold_thresholds_ = label_fold_thresholds(evidence, settings)
-            lines = [line for report in tuned.report for line in report]
-        else:
-            setting = make_settings(
-                scoring,
-                constraint,
-                costs,
-                evidence,
-                row_costs=evidence.row_costs is not None,
-                thresholds=self.thresholds,
-                **options,
-            )
-            tuned = tune(evidence, setting)
-            self.fold_thresholds_ = fold_thresholds(evidence, setting)
-            lines = tuned.report
+        tuned, self.fold_thresholds_, lines = choose(
+            evidence,
+            scoring,
+            constraint,
+            costs,
+            thresholds=self.thresholds,
+            selection=self.selection,
+            confidence_level=self.confidence_level,
+            seed=self._seed,
+        )
         self.best_threshold_ = tuned.threshold
         self.best_score_ = tuned.score
         self.threshold_interval_ = tuned.interval
         self.curve_ = tuned.curve
         self.constraint_satisfied_ = tuned.satisfied
         self.constraint_report_ = tuned.report
+        if isinstance(evidence, list):
+            self.common_threshold_ = tuned.common
         if self.store_cv_results:
             self.cv_results_ = tuned.results()
         if not np.all(tuned.satisfied):
@@ -422,7 +357,7 @@ class ThresholdTunerCV(TunedPredictions):
         Parameters
         ----------
         scoring : str, scorer or callable, optional
-            ``costs`` alone imply ``"cost"``.
+            ``costs`` alone imply ``"cost"``, unless the constraint asks for them.
         constraint : str or list of str, optional
             Pass ``[]`` to drop the constructor's.
         costs : array-like, optional
@@ -437,16 +372,16 @@ class ThresholdTunerCV(TunedPredictions):
         """
         check_is_fitted(self, "estimator_")
         evidence: Any = self._evidence
-        if scoring is None:
-            scoring = self.scoring if costs is None else "cost"
         constraint = self.constraint if constraint is None else constraint
+        if scoring is None:
+            scoring = self.scoring if costs is None or asks_for_cost(None, constraint) else "cost"
         if isinstance(evidence, list):
-            costs = self.costs if costs is None and scoring == "cost" else costs
+            costs = self.costs if costs is None and asks_for_cost(scoring, constraint) else costs
             shares = np.broadcast_to(np.array(prevalence, dtype=object), len(evidence))
             evidence = [e.at_prevalence(share) for e, share in zip(evidence, shares, strict=True)]
         else:
             held_out = ~np.isnan(self.oof_scores_)
-            evidence, costs = recost(evidence, scoring, costs, self.costs, held_out)
+            evidence, costs = recost(evidence, scoring, constraint, costs, self.costs, held_out)
             evidence = evidence.at_prevalence(prevalence)
             if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:
                 raise ValueError(
@@ -473,10 +408,3 @@ class ThresholdTunerCV(TunedPredictions):
             mapping = MethodMapping().add(callee=callee, caller="fit")
             router.add(**{step: part}, method_mapping=mapping)
         return router
-
-
-def _is_regressor(estimator):
-    try:
-        return is_regressor(estimator)
-    except (AttributeError, TypeError):  # wrappers without tags are taken at their word
-        return False

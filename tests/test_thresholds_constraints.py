@@ -110,7 +110,7 @@ def test_reading_several():
         ("recall = 0.9", ValueError, "not understood"),
         ("recall >= 1.2", ValueError, "lies between 0 and 1, got 1.2"),
         ("recall >= 0.9 [sure]", ValueError, "unknown mode 'sure'"),
-        ("cost <= 3", ValueError, "pass `costs`"),
+        ("cost <= 3", ValueError, r"pass `costs=\[\[tn, fp\]"),
         (["recall >= 0.9", "recall <= 0.8"], ValueError, "contradicts itself"),
         (["fpr <= 0.1", "specificity <= 0.8"], ValueError, "contradicts itself"),
         (3, TypeError, "must be a string such as"),

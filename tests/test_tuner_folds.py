@@ -1,5 +1,7 @@
 """Where the scores come from: folds, fits done together, probabilities already there."""
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from sklearn import config_context
@@ -158,6 +160,26 @@ def test_the_tuner_fits_refit_and_folds_in_one_call():
     in_turn = ThresholdTunerCV(make_pipeline(StandardScaler(), LogisticRegression()), cv=4).fit(X, Y)
     assert tuned.best_threshold_ == in_turn.best_threshold_
     np.testing.assert_allclose(tuned.predict_proba(X), in_turn.predict_proba(X))
+
+
+@pytest.mark.parametrize(("n_estimators", "together"), [(1, 6), (2, 5), (None, 5)])
+def test_refit_and_folds_are_fitted_in_one_call_where_no_own_folds_are_to_be_expected(n_estimators, together):
+    class Sized(Together):
+        sizes: ClassVar[list] = []
+
+        def __init__(self, n_estimators=None):
+            super().__init__()
+            self.n_estimators = n_estimators
+
+        def fit_many(self, fits):
+            self.sizes.append(len(fits))
+            return super().fit_many(fits)
+
+    tuned = ThresholdTunerCV(Sized(n_estimators), cv=None).fit(X, Y)
+    assert len(tuned.estimators_) == 5
+    assert Sized.sizes == [together]
+    in_turn = ThresholdTunerCV(LogisticRegression()).fit(X, Y)
+    assert tuned.best_threshold_ == in_turn.best_threshold_
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,15 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_binnet import ThresholdTunerCV
-from tests.small import X, Y, net, y
+from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
+from tests import small
+from tests.small import X, Y, y
+
+
+def net(**params):
+    """Return a small classifier of one network."""
+    return small.net(**{"n_estimators": 1} | params)
+
 
 ROWS = [train for train, _ in StratifiedKFold(3).split(X, y)]
 
@@ -70,6 +77,31 @@ def test_folds_without_both_classes_give_way_to_stratified_ones():
     with pytest.warns(UserWarning, match="two stratified folds are used instead"):
         tuned = ThresholdTunerCV(net(), cv=KFold(2), random_state=0).fit(X[half], np.repeat([0, 1], 50))
     assert 0 <= tuned.best_threshold_ <= 1
+
+
+def test_one_network_and_its_folds_are_trained_in_one_call(monkeypatch):
+    calls = []
+    fit_many = BinaryNetClassifier.fit_many
+    monkeypatch.setattr(
+        BinaryNetClassifier, "fit_many", lambda self, fits: calls.append(len(fits)) or fit_many(self, fits)
+    )
+    monkeypatch.setattr(BinaryNetClassifier, "fit", lambda *args, **kwargs: pytest.fail("a fit of its own"))
+    for estimator in (net(), make_pipeline(StandardScaler(), net())):
+        tuned = ThresholdTunerCV(estimator, random_state=0).fit(X, y)
+        assert len(tuned.estimators_) == 5
+    assert calls == [6, 6]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_fitted_network_is_not_trained_again(several, monkeypatch):
+    answers = Y if several else y
+    clf = net(n_estimators=2).fit(X, answers)
+    for name in ("fit", "fit_many"):
+        monkeypatch.setattr(BinaryNetClassifier, name, lambda *args, **kwargs: pytest.fail("trained again"))
+    tuned = ThresholdTunerCV(clf, scoring="f1", cv="oof", refit=False).fit(X, answers)
+    assert tuned.estimator_ is clf
+    np.testing.assert_allclose(tuned.oof_scores_, clf.oof_proba_)
+    assert tuned.predict(X).shape == answers.shape
 
 
 def test_several_labels():

@@ -11,7 +11,7 @@ from sklearn_binnet._thresholds._labels import (
     micro_f1,
     select_labels,
 )
-from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, make_cost, make_fbeta
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost, make_fbeta
 from sklearn_binnet._thresholds._problem import Problem, first_peak
 from sklearn_binnet._thresholds._scale import ScoreScale
 from sklearn_binnet._thresholds._selection import Selection, argmax_threshold, score_at, select
@@ -32,6 +32,7 @@ __all__ = [
     "confusion_at",
     "decide",
     "find_feasible",
+    "find_metric",
     "first_peak",
     "global_threshold",
     "linear_objective",

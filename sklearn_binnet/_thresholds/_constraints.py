@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sklearn_binnet._thresholds._bounds import metric_bound
-from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, find_metric
 
 MODES = ("confident", "strict", "empirical")
 # Bounds are evaluated at no more cuts than this, equal steps along the ROC curve: 20,000 steps
@@ -85,7 +85,7 @@ class Constraint:
         alpha = alpha if self.metric.monotone else alpha / 2
         return metric_bound(self.metric, counts, alpha, self.side)
 
-    def feasible(self, curve, alpha):
+    def feasible(self, curve, alpha, candidates=()):
         """Cuts at which the constraint holds.
 
         Parameters
@@ -93,6 +93,8 @@ class Constraint:
         curve : ThresholdCurve
         alpha : float
             1 - confidence level.
+        candidates : sequence of int
+            Cuts that are judged in any case; of a long curve's others only some are.
 
         Returns
         -------
@@ -100,12 +102,12 @@ class Constraint:
         """
         feasible = np.zeros(len(curve), dtype=bool)
         if self.mode == "strict" and not self.metric.monotone:
-            cuts = _share_cuts(curve, STRICT_CUTS)
+            cuts = np.union1d(_share_cuts(curve, STRICT_CUTS), candidates).astype(int)
             feasible[cuts] = self._fixed_sequences(curve.counts.at(cuts), alpha)
         elif self.mode == "empirical":
             feasible = self.holds(self.estimate(curve.counts))
         else:
-            cuts = curve.spaced_cuts(MAX_CUTS)
+            cuts = np.union1d(curve.spaced_cuts(MAX_CUTS), candidates).astype(int)
             feasible[cuts] = self.holds(self.bound(curve.counts.at(cuts), alpha))
         return feasible
 
@@ -186,7 +188,7 @@ def parse_constraint(constraint, metrics=None):
             parsed.append(item)
         elif isinstance(item, str):
             parts = re.split(r"\s+and\s+|,", item)
-            parsed += [_parse_one(part, {**METRICS, **(metrics or {})}) for part in parts]
+            parsed += [_parse_one(part, metrics or {}) for part in parts]
         else:
             raise TypeError(
                 f"`constraint` must hold strings such as 'recall >= 0.9', got {item!r} of type {type(item).__name__}."
@@ -203,21 +205,24 @@ def _parse_one(text, metrics):
             "'<metric> <= <number>', such as 'recall >= 0.9'."
         )
     name, mode = match["metric"].lower(), match["mode"] or "confident"
-    name = ALIASES.get(name, name)
-    if name == "cost" and name not in metrics:
-        raise ValueError(f"`constraint` {text!r} is on the cost, but no costs are given; pass `costs`.")
-    if name not in metrics:
+    metric = metrics.get(name) or find_metric(name)
+    if name == "cost" and metric is None:
+        raise ValueError(
+            f"`constraint` {text!r} is on the cost, but no cost matrix is given; pass `costs=[[tn, fp], [fn, tp]]` to "
+            "the constructor (or to `retune`)."
+        )
+    if metric is None:
         raise ValueError(
             f"`constraint` names the unknown metric {match['metric']!r}; choose one of "
-            f"{sorted(metrics)} or of the aliases {sorted(ALIASES)}."
+            f"{sorted({*METRICS, *metrics, 'f2', 'f0.5'})} or of the aliases {sorted(ALIASES)}."
         )
     if mode not in MODES:
         raise ValueError(f"`constraint` {text!r} asks for the unknown mode {mode!r}; choose one of {MODES}.")
-    metric, value = metrics[name], float(match["value"])
+    value = float(match["value"])
     low, high = metric.bounds
     if not low <= value <= high:
         raise ValueError(
-            f"`constraint` {text!r} can never matter: {name} lies between {low:g} and {high:g}, got {value:g}."
+            f"`constraint` {text!r} can never matter: {metric.name} lies between {low:g} and {high:g}, got {value:g}."
         )
     return Constraint(metric, match["operator"] in (">=", "≥", ">"), value, mode)
 

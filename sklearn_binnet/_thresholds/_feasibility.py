@@ -24,14 +24,17 @@ class Feasibility:
     satisfied : bool
     alpha : float
         Error level of each constraint.
+    candidates : ndarray of int or None
+        The only cuts there were to choose from; None for all.
     """
 
     feasible: np.ndarray | None
     satisfied: bool
     alpha: float
+    candidates: np.ndarray | None = None
 
 
-def find_feasible(curve, constraints: list[Constraint], confidence_level) -> Feasibility:
+def find_feasible(curve, constraints: list[Constraint], confidence_level, candidates=None) -> Feasibility:
     """Cuts at which all constraints hold together at the confidence level (Bonferroni).
 
     Parameters
@@ -39,25 +42,35 @@ def find_feasible(curve, constraints: list[Constraint], confidence_level) -> Fea
     curve : ThresholdCurve
     constraints : list of Constraint
     confidence_level : float
+    candidates : ndarray of int, optional
+        The only cuts that may be chosen, ascending.
 
     Returns
     -------
     Feasibility
     """
-    if not constraints:
-        return Feasibility(None, True, 1 - confidence_level)
     counted = sum(constraint.mode != "empirical" for constraint in constraints)
     alpha = (1 - confidence_level) / max(counted, 1)
+    if not constraints and candidates is None:
+        return Feasibility(None, True, alpha)
     feasible = np.ones(len(curve), dtype=bool)
+    if candidates is not None:
+        feasible[:] = False
+        feasible[candidates] = True
     for constraint in constraints:
-        feasible &= constraint.feasible(curve, alpha)
+        feasible &= constraint.feasible(curve, alpha, () if candidates is None else candidates)
     if feasible.any():
-        return Feasibility(feasible, True, alpha)
-    cuts = curve.spaced_cuts(2000)
-    counts = curve.counts.at(cuts)
-    margins = [constraint.margin(constraint.bound(counts, alpha)) for constraint in constraints]
+        return Feasibility(feasible, True, alpha, candidates)
+    cuts, counts = _sampled(curve, candidates)
+    margins = [constraint.margin(constraint.bound(counts, alpha))[: len(cuts)] for constraint in constraints]
     feasible[cuts[int(np.min(margins, axis=0).argmax())]] = True
-    return Feasibility(feasible, False, alpha)
+    return Feasibility(feasible, False, alpha, candidates)
+
+
+def _sampled(curve, candidates):
+    """Cuts to look at, the candidates or some of all, and their counts with the totals at the end."""
+    cuts = curve.spaced_cuts(2000) if candidates is None else candidates
+    return cuts, curve.counts.at(np.append(cuts, -1))
 
 
 def report(curve, constraints, threshold, outcome: Feasibility):
@@ -74,20 +87,21 @@ def report(curve, constraints, threshold, outcome: Feasibility):
     -------
     list of dict
         For each constraint: ``constraint`` (its text), ``estimate`` and ``bound`` at the
-        threshold, ``satisfied``, ``nearest`` (the best bound that any threshold reaches) and
+        threshold, ``satisfied``, ``nearest`` (the best bound that any candidate reaches) and
         ``positives_needed`` (rows of the positive class that it would take, with these scores, to
         satisfy it; infinite if more rows alone do not help; None where it is satisfied).
     """
     cut = int(curve.index(threshold))
     here = curve.counts.at(np.array([cut, -1]))
-    cuts = curve.spaced_cuts(2000)
-    counts = curve.counts.at(cuts)
+    cuts, counts = _sampled(curve, outcome.candidates)
+    judged = () if outcome.candidates is None else outcome.candidates
     lines = []
     for constraint in constraints:
         bound = float(constraint.bound(here, outcome.alpha)[0])
-        bounds = constraint.bound(counts, outcome.alpha)
+        bounds = constraint.bound(counts, outcome.alpha)[: len(cuts)]
         nearest = float(bounds[constraint.margin(bounds).argmax()])
-        reachable = bool(constraint.feasible(curve, outcome.alpha).any())
+        holds = constraint.feasible(curve, outcome.alpha, judged)
+        reachable = bool(holds.any() if outcome.candidates is None else holds[outcome.candidates].any())
         lines.append(
             {
                 "constraint": str(constraint),
@@ -108,6 +122,7 @@ def positives_needed(constraint, counts, alpha):
     ----------
     constraint : Constraint
     counts : Counts
+        At the cuts to choose from, and the totals once more at the end.
     alpha : float
 
     Returns
@@ -119,7 +134,7 @@ def positives_needed(constraint, counts, alpha):
     def enough(growth):
         grown = Counts(*(values * growth for values in counts))
         # Whole numbers of rows keep exact bounds exact; the squares grow like the rows.
-        return bool(constraint.holds(constraint.bound(grown, alpha)).any())
+        return bool(constraint.holds(constraint.bound(grown, alpha)[:-1]).any())
 
     if not enough(MAX_GROWTH):
         return np.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -195,6 +196,15 @@ ALIASES = {
 def make_fbeta(beta):
     """F-beta as a metric."""
     return Metric(f"f{beta:g}", lambda tn, fp, fn, tp: fbeta(tn, fp, fn, tp, beta=beta))
+
+
+def find_metric(name) -> Metric | None:
+    """Metric of a name or alias, F-beta of any beta (``"f2"``) included; None if there is none."""
+    name = ALIASES.get(name, name)
+    if name in METRICS:
+        return METRICS[name]
+    match = re.fullmatch(r"f(\d+(?:\.\d*)?|\.\d+)", name)
+    return make_fbeta(float(match[1])) if match else None
 
 
 def make_cost(matrix):

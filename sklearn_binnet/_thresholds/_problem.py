@@ -15,11 +15,10 @@ TIE = 1e-12
 
 
 def first_peak(values):
-    """Middle of the first run of values that equal the maximum up to rounding."""
+    """Middle of the first run of values that equal the maximum up to rounding; NaN never wins."""
+    values = np.where(np.isnan(values), -np.inf, values)
     best = values.max()
-    if not np.isfinite(best):
-        return len(values) // 2
-    tied = values >= best - TIE * max(1.0, abs(best))
+    tied = values >= best - TIE * max(1.0, abs(best)) if np.isfinite(best) else values == best
     start = int(tied.argmax())
     rest = ~tied[start:]
     stop = start + int(rest.argmax()) if rest.any() else len(values)
@@ -36,7 +35,7 @@ class Problem:
         Curve of the scores.
     objective : callable
         ``objective(tn, fp, fn, tp) -> array``, to maximise.
-    counts : Counts, optional
+    worth : Counts, optional
         Counts that the objective is computed from, where they are not the curve's own (costs by
         row are counts of their own: a row weighs what its decision is worth).
     feasible : ndarray of bool, shape (n_cuts,), optional
@@ -45,23 +44,27 @@ class Problem:
         Closed-form threshold on calibrated probabilities, for objectives that are pure costs.
     seed : int
         Seed of the bootstrap.
+    probability : bool, optional
+        Whether the scores are probabilities; judged by their range if None.
     """
 
     curve: ThresholdCurve
     objective: Callable
-    counts: Counts = None  # type: ignore[assignment]
+    worth: Counts | None = None
     feasible: np.ndarray | None = None
     bayes: float | None = None
     seed: int = 0
+    probability: bool | None = None
 
-    def __post_init__(self):
-        if self.counts is None:
-            object.__setattr__(self, "counts", self.curve.counts)
+    @property
+    def counts(self):
+        """Counts that the objective is computed from."""
+        return self.curve.counts if self.worth is None else self.worth
 
     @cached_property
     def scale(self):
         """Scale on which thresholds are averaged."""
-        return ScoreScale.from_scores(self.curve.scores)
+        return ScoreScale.from_scores(self.curve.scores, self.probability)
 
     @cached_property
     def values(self):

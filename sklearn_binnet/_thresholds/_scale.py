@@ -25,9 +25,12 @@ class ScoreScale:
     spread: float = 1.0
 
     @classmethod
-    def from_scores(cls, scores):
-        """Fit the scale to distinct scores in descending order (`ThresholdCurve.scores`)."""
-        if scores[-1] >= 0 and scores[0] <= 1:
+    def from_scores(cls, scores, probability=None):
+        """Fit the scale to distinct scores in descending order (`ThresholdCurve.scores`).
+
+        Whether these are probabilities is judged by their range where nobody knows.
+        """
+        if probability is not False and scores[-1] >= 0 and scores[0] <= 1:
             # Rare classes can live below 1e-6 altogether: never clip more than the outer percent.
             start, stop = int(scores[0] == 1), len(scores) - int(scores[-1] == 0)
             inner, margin = scores[start:stop], (stop - start) // 100

@@ -14,6 +14,7 @@ from sklearn_binnet._thresholds._smooth import BINS, beta_calibration, kernel_th
 
 BOOTSTRAPS = 200
 BOOTSTRAP_BINS = 500
+CHUNK = 25
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,12 @@ def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS):
         drawn = rng.poisson(np.maximum(mass, 0) / unit, (n_bootstraps, len(mass))) * unit
         sums.append(np.hstack([np.zeros((n_bootstraps, 1)), np.cumsum(drawn, axis=1)]))
     tp, fp = sums
-    valid = (tp[:, -1] > 0) & (fp[:, -1] > 0)
-    tp, fp = tp[valid], fp[valid]
-    values = bins.mask(problem.objective(*Counts(tp, fp, tp, fp).confusion()))
-    return bins.z_cuts[values.argmax(axis=1)] if len(tp) else np.empty(0)
+    valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
+    best = []
+    for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast
+        part = Counts(*(tp[valid[start : start + CHUNK]], fp[valid[start : start + CHUNK]]) * 2)
+        best.append(bins.mask(problem.objective(*part.confusion())).argmax(axis=1))
+    return bins.z_cuts[np.concatenate(best)] if best else np.empty(0)
 
 
 def argmax_threshold(problem):
@@ -86,8 +89,8 @@ def _is_calibrated(problem, bins, probabilities):
     """Likelihood-ratio test: beta calibration does not improve on the probabilities themselves."""
     if not problem.scale.probability:
         return False
-    if problem.counts is not problem.curve.counts:  # costs by row: judge the rows, not the costs
-        problem = replace(problem, counts=problem.curve.counts)
+    if problem.worth is not None:  # costs by row: judge the rows, not the costs
+        problem = replace(problem, worth=None)
         bins = problem.bins(BINS)
         probabilities = beta_calibration(problem, bins)
 
@@ -137,6 +140,8 @@ def select(problem: Problem, rule="stable", confidence_level=0.95) -> Selection:
         return _one_sided(problem)
     if len(problem.curve.scores) == 1:
         return _constant(problem)
+    if not np.any(problem.values > -np.inf):
+        return _undefined(problem)
     optima = bootstrap_optima(problem)
     if callable(rule):
         threshold = float(rule(problem.curve, problem.values))
@@ -168,7 +173,8 @@ def score_at(problem, threshold):
 
 def _neutral(problem):
     """Return the threshold of a classifier that nobody tuned: 0.5 for probabilities, else 0."""
-    return 0.5 if problem.scale.probability else 0.0
+    probability = problem.scale.probability if problem.probability is None else problem.probability
+    return 0.5 if probability else 0.0
 
 
 def _one_sided(problem):
@@ -178,6 +184,20 @@ def _one_sided(problem):
         UserWarning,
         stacklevel=3,
     )
+    return _untuned(problem)
+
+
+def _undefined(problem):
+    warnings.warn(
+        f"The objective has no value at any threshold, so the default ({_neutral(problem)}) is kept. Check `scoring`.",
+        UserWarning,
+        stacklevel=3,
+    )
+    return _untuned(problem)
+
+
+def _untuned(problem):
+    """Keep the default; it may be anywhere between the extreme scores."""
     threshold = problem.nearest_allowed(_neutral(problem))
     ends = problem.curve.thresholds[[-1, 0]]
     interval = min(float(ends[0]), threshold), max(float(ends[1]), threshold)

@@ -8,13 +8,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.multiclass import type_of_target
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._compat import num_samples
-from sklearn_binnet._tuning._costs import check_cost_matrix, check_row_costs, cost_setup, row_cost_counts
+from sklearn_binnet._tuning._costs import (
+    asks_for_cost,
+    check_cost_matrix,
+    check_costs_are_used,
+    check_row_costs,
+    cost_setup,
+    row_cost_counts,
+)
 from sklearn_binnet._tuning._evidence import Evidence
 from sklearn_binnet._tuning._scoring import Objective, resolve_scoring
 from sklearn_binnet._tuning._slow import best_of_fold, tune_slowly
@@ -72,13 +75,15 @@ def make_settings(scoring, constraint, costs, evidence=None, *, row_costs=False,
         if evidence is not None:
             metric, bayes = cost_setup(None, evidence)
     objective = resolve_scoring(scoring, metric)
-    constraints = th.parse_constraint(constraint, None if matrix_metric is None else {"cost": matrix_metric})
-    used = {objective.name, *(item.metric.name for item in constraints)}
-    if metric is not None and "cost" not in used:
+    if row_costs and matrix is None and asks_for_cost(None, constraint):
         raise ValueError(
-            "`costs` are given, but neither `scoring` nor `constraint` asks for them; pass "
-            f"scoring='cost'. Got scoring={scoring!r}."
+            f"`constraint` {constraint!r} is on the cost, which needs one cost matrix for all rows, the parameter "
+            "`costs`: costs that differ between rows have no exact bound. Give the matrix, or constrain another "
+            "metric, such as recall."
         )
+    constraints = th.parse_constraint(constraint, None if matrix_metric is None else {"cost": matrix_metric})
+    if metric is not None:
+        check_costs_are_used(scoring, constraint)
     if evidence is not None and objective.pos_label not in (None, evidence.classes[1]):
         objective = swapped(objective, evidence.classes)
     return Settings(objective, constraints, bayes=bayes, **others)
@@ -124,19 +129,14 @@ def tune(evidence: Evidence, settings: Settings) -> Tuned:
     Tuned
     """
     curve = evidence.curve
-    outcome = th.find_feasible(curve, settings.constraints, settings.confidence_level)
-    feasible = outcome.feasible
     candidates = _candidates(settings.thresholds, evidence)
-    if candidates is not None:
-        reachable = np.zeros(len(curve), dtype=bool)
-        reachable[curve.index(candidates)] = True
-        both = reachable if feasible is None else reachable & feasible
-        feasible = both if both.any() else feasible
+    cuts = None if candidates is None else np.unique(curve.index(candidates))
+    outcome = th.find_feasible(curve, settings.constraints, settings.confidence_level, cuts)
     if settings.objective.metric is None:
-        chosen, values = tune_slowly(evidence, settings, feasible, candidates)
+        chosen, values = tune_slowly(evidence, settings, outcome.feasible, candidates)
         results: Callable[[], Any] = partial(dict, values)
     else:
-        problem = build_problem(evidence, settings, feasible)
+        problem = build_problem(evidence, settings, outcome.feasible)
         chosen = th.select(problem, settings.selection, settings.confidence_level)
         if candidates is not None:
             chosen = _snap(problem, candidates, chosen)
@@ -160,10 +160,11 @@ def build_problem(evidence, settings, feasible):
     return th.Problem(
         evidence.curve,
         settings.objective.utility,
-        counts=row_cost_counts(evidence) if by_row else evidence.curve.counts,
+        worth=row_cost_counts(evidence) if by_row else None,
         feasible=feasible,
         bayes=settings.bayes if settings.objective.name == "cost" else None,
         seed=settings.seed,
+        probability=evidence.probability,
     )
 
 
@@ -177,9 +178,10 @@ def _candidates(thresholds, evidence):
 
 
 def _snap(problem, candidates, chosen):
-    """Move a selection to the allowed candidate that lies nearest."""
-    allowed = problem.allowed(candidates)
-    kept = candidates[allowed] if allowed.any() else candidates
+    """Move a selection to an allowed candidate: one of the same decisions, else the nearest."""
+    kept = candidates[problem.allowed(candidates)]
+    same = problem.curve.index(kept) == problem.curve.index(chosen.threshold)
+    kept = kept[same] if same.any() else kept
     forward, (low, high) = problem.scale.forward, chosen.interval
     threshold = float(kept[np.abs(forward(kept) - forward(chosen.threshold)).argmin()])
     return replace(
@@ -226,60 +228,16 @@ def fold_thresholds(evidence: Evidence, settings: Settings):
     return np.array(out)
 
 
-def check_target(y):
-    """Check the targets.
-
-    Returns
-    -------
-    y : ndarray
-    n_labels : int
-        0 for one yes/no question.
-    """
-    if y is None:
-        raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
-    if num_samples(y) == 0:
-        raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
-    if not issparse(y):
-        assert_all_finite(y, input_name="y")
-    kind = type_of_target(y, input_name="y")
-    if kind == "binary":
-        return column_or_1d(y, warn=True), 0
-    if kind == "multilabel-indicator":
-        y = y.toarray() if issparse(y) else np.asarray(y)
-        return y.astype(int), y.shape[1]
-    raise ValueError(
-        f"Only binary classification is supported. Unknown label type: {kind}. For more than two "
-        "classes use OneVsRestClassifier(ThresholdTunerCV(...))."
-    )
-
-
-def find_labels(y, pos_label, scoring):
-    """Find the negative and the positive label; None for an indicator matrix."""
-    if y.ndim > 1:
-        if pos_label not in (None, 1):
-            raise ValueError(f"`pos_label` of an indicator matrix is 1, got {pos_label!r}.")
-        return None
-    # Two values at most, as checked: comparing is much quicker than sorting them all.
-    classes = np.unique(np.concatenate([y[:1], y[y != y[0]][:1]]))
-    if pos_label is None:
-        pos_label = resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
-    if pos_label is None:
-        return classes[[0, -1]]
-    if pos_label not in classes:
-        raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {pos_label!r}.")
-    positive = classes == pos_label
-    return np.concatenate([classes[~positive], classes[positive]])[[0, -1]]
-
-
-def recost(evidence, scoring, costs, default, held_out):
+def recost(evidence, scoring, constraint, costs, default, held_out):
     """Evidence and cost matrix for new costs, a matrix or by row.
 
     Parameters
     ----------
     evidence : Evidence
     scoring : str or callable
+    constraint : None, str or list
     costs : array-like or None
-        New costs; None keeps the old ones where `scoring` asks for them.
+        New costs; None keeps the old ones where `scoring` or `constraint` asks for them.
     default : array-like or None
         Cost matrix of the tuner.
     held_out : ndarray of bool, shape (n_samples,)
@@ -290,8 +248,9 @@ def recost(evidence, scoring, costs, default, held_out):
     evidence : Evidence
     costs : array-like or None
     """
-    if costs is None and scoring == "cost":
+    if costs is None and asks_for_cost(scoring, constraint):
         return evidence, default
     if costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
         return replace(evidence, row_costs=None), costs
-    return replace(evidence, row_costs=check_row_costs(costs, len(held_out))[held_out]), None
+    matrix = default if asks_for_cost(None, constraint) else None
+    return replace(evidence, row_costs=check_row_costs(costs, len(held_out))[held_out]), matrix

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from sklearn_binnet import _thresholds as th
@@ -73,6 +75,33 @@ def _numbers(costs):
     if not np.isfinite(values).all():
         raise ValueError("`costs` must be finite; got NaN or infinity.")
     return values
+
+
+def asks_for_cost(scoring, constraint):
+    """Whether the cost is what is to be minimised or kept.
+
+    Parameters
+    ----------
+    scoring : str or callable
+    constraint : None, str, list, or dict of these by label
+
+    Returns
+    -------
+    bool
+    """
+    parts = constraint.values() if isinstance(constraint, dict) else [constraint]
+    placeholder = {"cost": replace(th.make_cost([[0, 1], [1, 0]]), bounds=(-np.inf, np.inf))}
+    named = [item.metric.name for part in parts for item in th.parse_constraint(part, placeholder)]
+    return (isinstance(scoring, str) and scoring == "cost") or "cost" in named
+
+
+def check_costs_are_used(scoring, constraint):
+    """Refuse costs that nothing asks for."""
+    if not asks_for_cost(scoring, constraint):
+        raise ValueError(
+            "`costs` are given, but neither `scoring` nor `constraint` asks for them; pass "
+            f"scoring='cost'. Got scoring={scoring!r}."
+        )
 
 
 def cost_setup(costs, evidence=None):

@@ -8,7 +8,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
@@ -17,7 +16,6 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet._compat import num_samples, safe_indexing
 from sklearn_binnet._tuning._folds import fit_folds, last_step, response
@@ -50,13 +48,9 @@ def make_splits(cv, X, y, *, refit, random_state, multilabel, split_params):
 
     Returns
     -------
-    list of (train, test), or None for ``cv="prefit"``
+    list of (train, test), or None for ``cv="prefit"`` and ``cv="oof"``
     """
-    if isinstance(cv, str):  # "prefit", as validated
-        if refit:
-            raise ValueError(
-                "When cv='prefit', refit cannot be True. Pass refit=False to keep the fitted estimator, or another cv."
-            )
+    if isinstance(cv, str):  # "prefit" or "oof", as validated
         return None
     if isinstance(cv, Real) and 0 < float(cv) < 1:
         shuffle = ShuffleSplit if multilabel else StratifiedShuffleSplit
@@ -75,17 +69,100 @@ def make_splits(cv, X, y, *, refit, random_state, multilabel, split_params):
     return splits
 
 
-def use_prefit(estimator, X, methods):
-    """Scores of an estimator that is fitted already."""
+def fit_models(estimator, X, y, splits, *, cv, methods, refit, own_oof, fit_params, n_jobs):
+    """Fit the models, or take the one that is fitted already.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : array-like
+    splits : list of (train, test) or None
+        None for ``cv="prefit"`` and ``cv="oof"``.
+    cv : object
+        As given to the tuner.
+    methods, refit, own_oof, fit_params, n_jobs
+        As in `cross_fit`.
+
+    Returns
+    -------
+    CrossFit
+    """
+    if splits is None:
+        return use_own(estimator, X, methods) if cv == "oof" else use_prefit(estimator, X, y, methods)
+    options = {"methods": methods, "refit": refit, "own_oof": own_oof, "fit_params": fit_params, "n_jobs": n_jobs}
     try:
-        check_is_fitted(estimator)
-        classes = estimator.classes_
-    except (NotFittedError, AttributeError) as error:
-        raise NotFittedError(
-            "When cv='prefit', `estimator` must be fitted. Fit it on other rows than these, or choose another cv."
-        ) from error
+        return cross_fit(estimator, X, y, splits, **options)
+    except ValueError as error:
+        if y.ndim > 1 and not get_tags(estimator).classifier_tags.multi_label:
+            name = type(estimator).__name__
+            error.add_note(
+                f"`y` is an indicator matrix of {y.shape[1]} labels. Only binary classification is supported where the "
+                f"classifier takes no such matrix: if {name} does not, tune OneVsRestClassifier({name}(...))."
+            )
+        raise
+
+
+def use_prefit(estimator, X, y, methods):
+    """Scores of an estimator that is fitted already, on rows that it has not seen."""
     values, method = response(estimator, X, methods)
-    return CrossFit(estimator, method, [(np.arange(num_samples(X)), values, classes)])
+    if y.ndim > 1 and values.shape != y.shape:
+        raise ValueError(
+            f"`y` has {y.shape[1]} labels, but {method} of the fitted {type(estimator).__name__} has shape "
+            f"{values.shape}, not {y.shape}. Pass the labels that it was fitted to."
+        )
+    if method == "predict_proba" and _looks_seen(estimator, values):
+        warnings.warn(
+            f"The rows look like those that this {type(last_step(estimator)).__name__} was fitted on: its predictions "
+            "follow its out-of-fold probabilities, row by row. Scores of rows that a model has seen are too good to "
+            "choose a threshold by. Pass cv='oof' to use the out-of-fold ones, or rows that it has not seen.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return CrossFit(estimator, method, [(np.arange(num_samples(X)), values, estimator.classes_)])
+
+
+def _looks_seen(estimator, values):
+    """Whether probabilities of some rows follow the out-of-fold ones that the estimator holds of as many rows."""
+    own = own_proba(estimator, len(values))
+    if own is None:
+        return False
+    rows, own, _ = _own_fold(estimator, own)
+    own, values = (part - part.mean(axis=0) for part in (own, np.asarray(values[rows], dtype=np.float64)))
+    size = np.linalg.norm(own) * np.linalg.norm(values)
+    return own.shape == values.shape and np.sum(own * values) > 0.5 * size
+
+
+def use_own(estimator, X, methods):
+    """Out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
+    proba = own_proba(estimator, num_samples(X))
+    name = type(last_step(estimator)).__name__
+    if proba is None:
+        raise ValueError(
+            f"When cv='oof', `estimator` must hold out-of-fold probabilities of each row of X in `oof_proba_`; this "
+            f"{name} {_shortcoming(estimator, num_samples(X))}. Pass the rows it was fitted on, or another cv."
+        )
+    if methods[0] != "predict_proba":
+        raise ValueError(
+            f"When cv='oof', the scores are probabilities, so `response_method` must be 'auto' or 'predict_proba', "
+            f"got {methods[0]!r}."
+        )
+    return CrossFit(estimator, "predict_proba", [_own_fold(estimator, proba)])
+
+
+def own_proba(estimator, n_samples):
+    """Out-of-fold probabilities that a fitted estimator holds, one a row; None if it has none that are."""
+    proba = getattr(last_step(estimator), "oof_proba_", None)
+    usable = proba is not None and len(proba) == n_samples and _keeps_rows_and_secrets(estimator)
+    return np.asarray(proba) if usable else None
+
+
+def _shortcoming(estimator, n_samples):
+    proba = getattr(last_step(estimator), "oof_proba_", None)
+    if proba is None:
+        return "has none"
+    if len(proba) != n_samples:
+        return f"has those of {len(proba)} rows, and X has {n_samples}"
+    return "stands behind a step that has learnt from y, the answers of every fold included"
 
 
 def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n_jobs):
@@ -110,11 +187,12 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     CrossFit
     """
     model = None
-    if refit and own_oof:
+    wanted = own_oof and methods[0] == "predict_proba" and _keeps_rows_and_secrets(estimator)
+    if refit and wanted and may_hold_out(estimator):
         (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-        proba = getattr(last_step(model), "oof_proba_", None) if _keeps_rows_and_secrets(model) else None
-        if proba is not None and len(proba) == num_samples(X) and methods[0] == "predict_proba":
-            return CrossFit(model, "predict_proba", [_own_fold(model, np.asarray(proba))])
+        proba = own_proba(model, num_samples(X))
+        if proba is not None:
+            return CrossFit(model, "predict_proba", [_own_fold(model, proba)])
     splits = _with_both_classes(y, splits)
     row_sets = [np.asarray(train) for train, _ in splits]
     if refit and model is None:
@@ -130,6 +208,14 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     if not refit and models:
         return CrossFit(models[0], method, folds)
     return CrossFit(model, method, folds, models)
+
+
+def may_hold_out(estimator):
+    """Whether it is worth fitting to all rows first, to see whether out-of-fold probabilities come of it.
+
+    Not where one network is trained, which has no folds of its own: it is trained side by side with the tuner's.
+    """
+    return getattr(last_step(estimator), "n_estimators", None) != 1
 
 
 def _keeps_rows_and_secrets(model):

@@ -33,6 +33,8 @@ class Evidence:
         Rows, for scorers that ask for them; dropped once a threshold is chosen.
     metadata : dict
         Other arguments of the scorer.
+    probability : bool or None
+        Whether the scores are probabilities; None where nobody knows.
     """
 
     positive: np.ndarray
@@ -44,6 +46,7 @@ class Evidence:
     classes: tuple = (0, 1)
     X: Any = None
     metadata: dict = field(default_factory=dict)
+    probability: bool | None = None
 
     @cached_property
     def curve(self):
@@ -67,6 +70,7 @@ class Evidence:
             classes=self.classes,
             X=None if self.X is None else safe_indexing(self.X, rows),
             metadata=index_params(self.scores, self.metadata, indices=rows),
+            probability=self.probability,
         )
 
     def at_prevalence(self, prevalence):
@@ -115,7 +119,7 @@ def average_by_row(folds, n_samples):
     return means, rows
 
 
-def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata, keep_rows):
+def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata, keep_rows, probability=None):
     """Evidence on one yes/no question.
 
     Parameters
@@ -133,6 +137,8 @@ def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata, keep_row
         Arguments of the scorer, `sample_weight` among them.
     keep_rows : bool
         Whether the scorer will ask for the rows themselves.
+    probability : bool, optional
+        Whether the scores are probabilities.
 
     Returns
     -------
@@ -152,7 +158,32 @@ def collect(X, y, folds, scores, rows, *, classes, row_costs, metadata, keep_row
         classes=classes,
         X=safe_indexing(X, rows) if keep_rows else None,
         metadata=metadata,
+        probability=probability,
     )
+
+
+def collect_labels(X, y, folds, scores, rows, *, metadata, probability):
+    """Evidence on each label of an indicator matrix; parameters as in `collect`, with a column a label.
+
+    Returns
+    -------
+    list of Evidence
+    """
+    return [
+        collect(
+            X,
+            y[:, label],
+            [(fold_rows, fold_scores[:, label]) for fold_rows, fold_scores in folds],
+            scores[:, label],
+            rows,
+            classes=(0, 1),
+            row_costs=None,
+            metadata=metadata,
+            keep_rows=False,
+            probability=probability,
+        )
+        for label in range(y.shape[1])
+    ]
 
 
 def without_rows(evidence):

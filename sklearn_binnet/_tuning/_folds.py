@@ -162,6 +162,11 @@ def binary_scores(values, method, classes, pos_label):
     """
     classes = np.asarray(classes)
     index = np.flatnonzero(classes == pos_label)
+    if len(classes) > 1 and not index.size:
+        raise ValueError(
+            f"`estimator` answers with the classes {classes.tolist()}, and the positive label {pos_label!r} is not "
+            "among them; it must keep the labels of `y`."
+        )
     if len(classes) == 1:  # a model that has seen one class only knows one answer
         sure = 1.0 if index.size else 0.0
         sure = sure if method == "predict_proba" else np.copysign(1.0, sure - 0.5)
@@ -178,6 +183,23 @@ def binary_scores(values, method, classes, pos_label):
     return values if positive_last else 1 - values
 
 
+def _weight_key(estimator):
+    """Name under which `fit` takes the weights of rows without metadata routing; None and who refuses them."""
+    if isinstance(estimator, Pipeline):
+        key, refuses = _weight_key(estimator[-1])
+        return (None if key is None else f"{estimator.steps[-1][0]}__{key}"), refuses
+    kinds = {kind.__name__ for kind in type(estimator).__mro__}
+    if "BaseSearchCV" in kinds or type(estimator).__name__ == "RFE":  # these hand all parameters on
+        return _weight_key(estimator.estimator)
+    if kinds & {"VotingClassifier", "StackingClassifier"}:  # these hand on this name alone
+        members = [member for _, member in estimator.estimators if not isinstance(member, str)]
+        if getattr(estimator, "final_estimator", None) is not None:
+            members.append(estimator.final_estimator)
+        refusing = [member for member in members if not has_fit_parameter(member, "sample_weight")]
+        return (None, refusing[0]) if refusing else ("sample_weight", None)
+    return ("sample_weight", None) if has_fit_parameter(estimator, "sample_weight") else (None, estimator)
+
+
 def unrouted(estimator, params, fits=True):
     """Send metadata where it belongs when metadata routing is off.
 
@@ -185,8 +207,8 @@ def unrouted(estimator, params, fits=True):
     ----------
     estimator : estimator
     params : dict
-        `sample_weight` goes to the estimator (its last step) and the curve, `groups` to the
-        splitter, the rest to the estimator.
+        `sample_weight` goes to the estimator (its last step, or the one inside a search) and the
+        curve, `groups` to the splitter, the rest to the estimator.
     fits : bool
         Whether the estimator will be fitted.
 
@@ -198,13 +220,13 @@ def unrouted(estimator, params, fits=True):
     params = dict(params)
     weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
     if weight is not None:
-        last = last_step(estimator)
-        if has_fit_parameter(last, "sample_weight"):
-            step = "" if last is estimator else f"{estimator.steps[-1][0]}__"
-            params[f"{step}sample_weight"] = weight
+        key, refuses = _weight_key(estimator)
+        if key is not None:
+            params[key] = weight
         elif fits:
             warnings.warn(
-                f"{type(last).__name__}.fit takes no sample_weight, so the weights serve the threshold only.",
+                f"{type(refuses).__name__}.fit takes no sample_weight without metadata routing, so the weights serve "
+                "the threshold only.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -9,8 +9,8 @@ import numpy as np
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import is_scorer, scorer_parts
-from sklearn_binnet._tuning._choice import build_problem, fold_thresholds, make_settings
-from sklearn_binnet._tuning._costs import check_cost_matrix, cost_setup
+from sklearn_binnet._tuning._choice import build_problem, fold_thresholds, make_settings, tune
+from sklearn_binnet._tuning._costs import asks_for_cost, check_cost_matrix, check_costs_are_used, cost_setup
 from sklearn_binnet._tuning._scoring import Objective, resolve_scoring, without_average
 
 AVERAGES = ("macro", "micro", "weighted")
@@ -110,11 +110,15 @@ def label_settings(scoring, constraint, costs, *, n_labels, **others):
     if unknown:
         raise ValueError(f"`constraint` names the labels {unknown}; `y` has the labels 0 to {n_labels - 1}.")
     matrix = None if costs is None else check_cost_matrix(costs)
+    if matrix is not None:
+        check_costs_are_used(single, by_label)
     objective, _ = label_objective(scoring, cost_setup(matrix)[0])
-    return [
-        replace(make_settings(single, by_label.get(label), costs, **others), objective=objective)
-        for label in range(n_labels)
-    ], average
+    settings = []
+    for label in range(n_labels):
+        own = by_label.get(label)
+        setting = make_settings(single, own, costs if asks_for_cost(single, own) else None, **others)
+        settings.append(replace(setting, objective=objective))
+    return settings, average
 
 
 def tune_labels(evidences, settings, average):
@@ -193,6 +197,36 @@ def _select_micro(problems, setting, common):
         chosen = [th.select(p, "argmax", setting.confidence_level) for p in linear]
         return [replace(s, threshold=float(t)) for s, t in zip(chosen, optimum, strict=True)]
     return th.select_labels(linear, setting.selection, setting.confidence_level, common)
+
+
+def choose(evidence, scoring, constraint, costs, *, thresholds, **options):
+    """Choose a threshold for one question, or one for each label.
+
+    Parameters
+    ----------
+    evidence : Evidence or list of Evidence
+        A list has one entry a label.
+    scoring, constraint, costs, thresholds
+        As in `ThresholdTunerCV`.
+    **options
+        Further fields of `Settings`.
+
+    Returns
+    -------
+    tuned : Tuned or TunedLabels
+    folds : ndarray of shape (n_folds,) or (n_folds, n_labels)
+        Optima of the folds.
+    lines : list of dict
+        Report on all constraints.
+    """
+    if isinstance(evidence, list):
+        settings, average = label_settings(scoring, constraint, costs, n_labels=len(evidence), **options)
+        labels = tune_labels(evidence, settings, average)
+        return labels, label_fold_thresholds(evidence, settings), [line for report in labels.report for line in report]
+    row_costs = evidence.row_costs is not None
+    setting = make_settings(scoring, constraint, costs, evidence, row_costs=row_costs, thresholds=thresholds, **options)
+    tuned = tune(evidence, setting)
+    return tuned, fold_thresholds(evidence, setting), tuned.report
 
 
 def label_fold_thresholds(evidences, settings):

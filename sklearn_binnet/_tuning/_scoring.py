@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +23,14 @@ class Objective:
 
     Exactly one of `metric` and `score_labels` is there: a metric of the counts, or a function
     ``score_labels(X, y, predicted, scores, **metadata) -> float`` that has to be called once for
-    each candidate threshold.
+    each candidate threshold (with a `sample_weight` only if it `takes_weight`).
     """
 
     name: str
     metric: th.Metric | None = None
     score_labels: Callable | None = None
     pos_label: Any = None
+    takes_weight: bool = True
 
     def utility(self, tn, fp, fn, tp):
         """Value to maximise at each cut."""
@@ -88,18 +88,15 @@ def resolve_scoring(scoring, cost_metric=None) -> Objective:
 
 
 def _resolve_name(name, cost_metric):
-    key = th.ALIASES.get(name, name)
-    if key == "cost":
+    if name == "cost":
         if cost_metric is None:
             raise ValueError(
                 "`scoring='cost'` needs costs: pass `costs=[[tn, fp], [fn, tp]]`, or the costs of "
                 "each row to `fit(X, y, costs=...)`."
             )
         return Objective("cost", cost_metric)
-    if key in th.METRICS:
-        return Objective(name, th.METRICS[key])
-    if match := re.fullmatch(r"f(\d+(?:\.\d*)?|\.\d+)", name):
-        return Objective(name, th.make_fbeta(float(match[1])))
+    if metric := th.find_metric(name):
+        return Objective(name, metric)
     if name == "fbeta":
         raise ValueError("`scoring='fbeta'` does not say which beta; write it into the name, such as 'f2' or 'f0.5'.")
     if name not in get_scorer_names():
@@ -130,7 +127,16 @@ def _resolve_scorer(scorer, name):
     def score_labels(X, y, predicted, scores, **metadata):
         return sign * score_func(y, predicted, **kwargs, **metadata)
 
-    return Objective(name, score_labels=score_labels, pos_label=pos_label)
+    return Objective(name, score_labels=score_labels, pos_label=pos_label, takes_weight=takes_weight(score_func))
+
+
+def takes_weight(function):
+    """Whether a function can be called with a `sample_weight`."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built in, without a signature
+        return False
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def without_average(scorer):
@@ -158,7 +164,7 @@ def _resolve_callable(function):
         def score_labels(X, y, predicted, scores, **metadata):
             return function(_Replay(y, predicted, scores), X, y, **metadata)
 
-        return Objective(name, score_labels=score_labels)
+        return Objective(name, score_labels=score_labels, takes_weight=takes_weight(function))
     raise ValueError(
         f"`scoring` {name} must take the four counts f(tn, fp, fn, tp), or be a scorer "
         f"f(estimator, X, y); it takes {len(required)} arguments."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import t as student
@@ -30,10 +32,16 @@ def tune_slowly(evidence, settings, feasible, candidates):
         ``thresholds`` (ascending) and ``scores``.
     """
     curve = evidence.curve
+    if "sample_weight" in evidence.metadata and not settings.objective.takes_weight:
+        warnings.warn(
+            f"`scoring` {settings.objective.name} takes no sample_weight, so it counts every row once; the weights "
+            "serve the constraints and the estimator.",
+            UserWarning,
+            stacklevel=5,
+        )
     cuts, tried = _candidates(curve, feasible, candidates)
     values = _values(evidence, settings, tried)
     results = {"thresholds": tried[::-1], "scores": values[::-1]}
-    values = np.where(np.isnan(values), -np.inf, values)
     allowed = np.ones(len(cuts), dtype=bool) if feasible is None else feasible[cuts]
     if callable(settings.selection):
         wished = float(settings.selection(curve, _over_all_cuts(curve, cuts, values)))
@@ -43,7 +51,7 @@ def tune_slowly(evidence, settings, feasible, candidates):
         judged = values
         if settings.selection == "stable":
             judged = _smooth_along(curve, cuts, values)
-        best = th.first_peak(np.where(allowed, judged, -np.inf))
+        best = _peak_among(allowed, judged)
     threshold = float(tried[best])
     interval = _fold_interval(evidence, settings, threshold)
     return th.Selection(threshold, float(values[best]), interval), results
@@ -52,10 +60,15 @@ def tune_slowly(evidence, settings, feasible, candidates):
 def best_of_fold(part, settings, feasible):
     """Best candidate of one fold."""
     cuts, tried = _candidates(part.curve, feasible, None)
-    values = np.nan_to_num(_values(part, settings, tried), nan=-np.inf)
-    if feasible is not None:
-        values = np.where(feasible[cuts], values, -np.inf)
-    return float(tried[th.first_peak(values)])
+    values = _values(part, settings, tried)
+    allowed = np.ones(len(cuts), dtype=bool) if feasible is None else feasible[cuts]
+    return float(tried[_peak_among(allowed, values)])
+
+
+def _peak_among(allowed, values):
+    """First peak of the values that are allowed, even where none of them is above minus infinity."""
+    inside = np.flatnonzero(allowed)
+    return int(inside[th.first_peak(values[inside])])
 
 
 def _candidates(curve, feasible, candidates):
@@ -72,6 +85,9 @@ def _candidates(curve, feasible, candidates):
 
 def _values(evidence, settings, tried):
     negative, positive = evidence.classes
+    metadata = evidence.metadata
+    if not settings.objective.takes_weight:
+        metadata = {key: value for key, value in metadata.items() if key != "sample_weight"}
     return np.array(
         [
             settings.objective.score_labels(
@@ -79,7 +95,7 @@ def _values(evidence, settings, tried):
                 evidence.labels,
                 np.where(th.decide(evidence.scores, threshold), positive, negative),
                 evidence.scores,
-                **evidence.metadata,
+                **metadata,
             )
             for threshold in tried
         ],
@@ -116,7 +132,7 @@ def _fold_interval(evidence, settings, threshold):
     if len(optima) < 2:
         ends = evidence.curve.thresholds[[-1, 0]]
         return min(float(ends[0]), threshold), max(float(ends[1]), threshold)
-    scale = th.ScoreScale.from_scores(evidence.curve.scores)
+    scale = th.ScoreScale.from_scores(evidence.curve.scores, evidence.probability)
     z = scale.forward(np.array(optima))
     quantile = student.ppf((1 + settings.confidence_level) / 2, len(z) - 1)
     half = quantile * z.std(ddof=1) / np.sqrt(len(z))

@@ -1,0 +1,97 @@
+"""The benchmarks of the tuner run from end to end, with our own network too."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn
+
+FOLDER = Path(__file__).parent.parent / "benchmarks" / "thresholds"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not FOLDER.exists(), reason="benchmarks are not part of the source archive"),
+]
+MODULES = {path.stem for path in FOLDER.glob("*.py")} | {"classifiers", "tuners", "load"}
+LOAD = """
+import numpy as np
+
+def names():
+    return ["tiny", "labels"]
+
+def load(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(160, 3))
+    y = (X[:, 0] + rng.normal(size=160) > 0.5).astype(int)
+    return {"X": X, "y": y if name == "tiny" else np.column_stack([y, X[:, 1] > 0, X[:, 2] > 1]), "cat": []}
+"""
+
+
+@pytest.fixture
+def study(monkeypatch, tmp_path):
+    """Return a function that runs one of the scripts on tiny data, with a store of its own."""
+    (tmp_path / "load.py").write_text(LOAD)
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = set(sys.modules)
+
+    def run(script, *options):
+        module = importlib.import_module(script)
+        if hasattr(module, "CACHE"):
+            monkeypatch.setattr(module, "CACHE", tmp_path / "cache")
+        monkeypatch.setattr(sys, "argv", [script, *options])
+        module.main()
+
+    run.folder = tmp_path
+    yield run
+    for name in set(sys.modules) - before:
+        if name.split(".")[0] in MODULES:
+            del sys.modules[name]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_regret_of_our_network(study, capsys):
+    classifiers = ["logistic", "binarynet"]
+    study("models", "--data", str(study.folder), "--repeats", "1", "--classifiers", *classifiers)
+    cases = sorted(path.stem for path in (study.folder / "cache").glob("*.npz"))
+    assert cases == sorted(f"tiny-{name}-0" for name in classifiers)
+    stored = np.load(study.folder / "cache" / "tiny-binarynet-0.npz")
+    assert stored["proba"].shape == (6, 160)
+    assert np.all((stored["proba"] > 0) & (stored["proba"] < 1))
+    capsys.readouterr()
+    study("regret", "--classifiers", *classifiers)
+    lines = capsys.readouterr().out.splitlines()
+    assert "binarynet" in lines[2]
+    assert any(line.startswith("| scikit_learn | 1.000 | 1.00 to 1.00 | 1.00") for line in lines)
+    regrets = json.loads((study.folder / "cache" / "regret.json").read_text())
+    assert len(regrets) == 2 * 4 * 5
+    study("variants")
+    variants = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("| average") for line in variants) == 4
+    of_one_model = [value for key, value in regrets.items() if not key.endswith("ours_ensemble")]
+    assert min(of_one_model) > -1e-12  # the best threshold in hindsight is not beaten
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_several_labels(study, capsys):
+    options = ["--set", "labels", "--models", "logistic", "network", "--repeats", "1", "--folds", "2"]
+    study("multilabel", "--data", str(study.folder), *options)
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [[f"| {m}", a] for m in ("logistic", "network") for a in ("macro", "micro")]
+    assert all(0 < float(value) < 1 for row in rows for value in row[2:6])
+    options = ["--set", "labels", "--models", "logistic", "--repeats", "1", "--folds", "2", "--draws", "2"]
+    study("shrinkage", "--data", str(study.folder), *options)
+    assert capsys.readouterr().out.splitlines()[-1].count("±") == 5
+
+
+def test_tuning_one_network(study, monkeypatch):
+    network = importlib.import_module("network")
+    for name, value in {"ROWS": 120, "HIDDEN": (4,), "EPOCHS": 2, "FOLDS": 2}.items():
+        monkeypatch.setattr(network, name, value)
+    # scikit-learn 1.6 goes by the tags of SciKeras' own time, which cannot be repaired.
+    theirs = ["scikit-learn's tuner, SciKeras"] if tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 7) else []
+    for name in ["our tuner, our network", *theirs]:
+        result = network.run(name, 1)
+        assert len(result["seconds"]) == 2
+        assert 0 <= result["score"] <= 1
