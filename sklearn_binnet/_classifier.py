@@ -138,6 +138,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         Number of questions.
     history_ : dict of str to list of float
         One value an epoch: `loss`, `val_loss` and the metrics. For several networks their mean.
+    histories_ : list of dict
+        The same for each network.
     n_iter_ : int
         Epochs run; of several networks the most.
     best_iter_ : int or list of int
@@ -373,6 +375,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Store what a training gave."""
         self._keep(fit.plan, trained, fit.target, fit.start)
         self.history_ = _recipe.mean_history(trained)
+        self.histories_ = [t.history for t in trained]
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
         if len(trained) > 1 and fit.made_folds and fit.start is None:
@@ -423,6 +426,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
             self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
+            self.histories_ = [self.history_]
             self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
         return self
 
