@@ -4,7 +4,7 @@ From SciKeras in one line
 
 *"I have my network in a SciKeras wrapper, with a grid over its parameters. What do I have to change?"*
 
-One line: the wrapper goes into ``model=``. Its parameters stay where they were, as ``model__...``.
+One line: the wrapper goes into ``model=``. Its parameters are reached through it: ``units`` is now ``model__units``.
 """
 
 import sys
@@ -47,7 +47,7 @@ def quietly(function, *args):
 
 
 wrapper = KerasClassifier(
-    build, model__units=32, loss="binary_crossentropy", optimizer="adam", epochs=15, batch_size=32, verbose=0
+    build, units=32, loss="binary_crossentropy", optimizer="adam", epochs=15, batch_size=32, verbose=0
 )
 
 # %%
@@ -84,7 +84,7 @@ first_ratio, again_ratio = before_seconds / first_seconds, before_seconds / agai
 print(f"SciKeras took {first_ratio:.1f} times as long as the first fit, {again_ratio:.0f} times as long as the next")
 
 # %%
-# The grid keeps its names, and thresholds can be tuned:
+# A grid goes over the wrapper's parameters, and thresholds can be tuned:
 
 search, search_seconds = quietly(GridSearchCV(after, {"model__units": [8, 32]}, cv=3).fit, X_train, y_train)
 print(f"best of the grid: {search.best_params_}, {search_seconds:.2f} s for 7 fits")

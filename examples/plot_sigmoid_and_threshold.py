@@ -98,7 +98,7 @@ print(f"GridSearchCV took {search_seconds / tuner_seconds:.1f} times as long")
 # %%
 # The picture: left what the training sees of the threshold, which is nothing; right what the labels see of it.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 3.6), layout="constrained")
 left.plot(thresholds, [loss[-1] for loss in losses], "o-", color="#0072B2", label="validation loss")
 left.plot(thresholds, accuracies, "s--", color="#D55E00", label="BinaryAccuracy")
 left.set(xlabel="threshold of the estimator", ylim=(0, 1), title="after the last epoch")
@@ -110,7 +110,7 @@ right.plot(curve.thresholds, balanced, color="#0072B2", label="every threshold, 
 right.plot(candidates, search.cv_results_["mean_test_score"], "s", color="#D55E00", label="GridSearchCV")
 right.axvline(tuned.best_threshold_, color="black", linewidth=1.2, label=f"tuned: {tuned.best_threshold_:.2f}")
 right.set(xlabel="threshold", ylabel="balanced accuracy, out of fold", xlim=(0, 1), ylim=(0.5, 1))
-right.legend(frameon=False, loc="lower center")
+right.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 # sphinx_gallery_start_ignore
 figure.savefig(sys.argv[1] if len(sys.argv) > 1 else "plot_sigmoid_and_threshold.png", dpi=120)

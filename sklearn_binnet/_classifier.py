@@ -132,7 +132,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         The label that means yes; not for an indicator matrix.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all were strings.
     n_labels_ : int
         Number of questions.
