@@ -112,9 +112,7 @@ left.set(xlabel="seconds a fit, compiling included")
 results = wide.cv_results_
 sizes = [str(params["binarynetclassifier__hidden_layer_sizes"]) for params in results["params"]]
 rates = [params["binarynetclassifier__learning_rate"] for params in results["params"]]
-for size, colour, marker in zip(
-    dict.fromkeys(sizes), ("#0072B2", "#D55E00", "#009E73", "#CC79A7"), "os^D", strict=True
-):
+for size, colour, marker in zip(dict.fromkeys(sizes), ("#0072B2", "#D55E00"), "os", strict=True):
     at = [number for number, other in enumerate(sizes) if other == size]
     right.plot([rates[i] for i in at], results["mean_test_score"][at], marker=marker, color=colour, label=size)
 right.set(xscale="log", xlabel="learning rate", ylabel="accuracy, 3 folds")

@@ -38,6 +38,8 @@ print(f"{len(X_train)} trips to learn from, {len(X_test)} to test on; {y.mean():
 clf = BinaryNetClassifier(
     hidden_layer_sizes=(10,),
     activation="tanh",
+    encoding="standardize",
+    learning_rate=0.01,
     metrics=["MeanSquaredError", "AUC"],
     n_estimators=1,
     random_state=0,

@@ -100,7 +100,7 @@ def test_costs_and_constraints(run):
 
 def test_grid_search(run):
     names = run("plot_grid_search")
-    assert (names["their_fits"], names["our_fits"], names["wide_fits"]) == (13, 13, 61)
+    assert (names["their_fits"], names["our_fits"], names["wide_fits"]) == (13, 13, 25)
     assert names["ours"].best_score_ > 0.75
     assert names["wide"].best_score_ >= names["ours"].best_score_ - 0.02
 
