@@ -54,6 +54,7 @@ wrapper = KerasClassifier(
 # Before
 # ------
 
+keras.utils.set_random_seed(0)
 before, before_seconds = quietly(wrapper.fit, X_train, y_train)
 alone, _ = quietly(before.predict_proba, X_test[:1])
 print(f"SciKeras: {before_seconds:.2f} s, accuracy {quietly(before.score, X_test, y_test)[0]:.3f}")

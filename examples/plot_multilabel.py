@@ -63,7 +63,8 @@ keras.utils.set_random_seed(0)
 softmax = network("softmax")
 softmax.fit(scaled["train"].to_numpy(), Y_train, epochs=25, verbose=0)
 shares = softmax(scaled["test"].to_numpy()).numpy()
-print("softmax outputs of three wines:", shares[:3].round(2).tolist(), "sums:", shares[:3].sum(axis=1).round(2))
+print("softmax outputs of three wines, and their sums:")
+print(np.column_stack([shares[:3], shares[:3].sum(axis=1)]).round(2))
 
 # %%
 # The package refuses such a head for several labels, and says what to use:

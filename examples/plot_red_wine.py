@@ -104,7 +104,7 @@ for quality, colour, marker in ((4, "#D55E00", "s"), (6, "#0072B2", "o"), (8, "#
     left.plot(grades, proba[wine], marker=marker, color=colour, label=f"a wine that tasters gave a {quality}")
 left.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
 left.set(xlabel="question: at least ...", ylabel="probability of yes", xticks=grades, ylim=(0, 1.02))
-left.legend(frameon=False)
+left.legend(frameon=False, loc="lower left")
 present = np.unique(truth)
 for name, colour, shift, grade in (
     ("median grade", "#0072B2", -0.17, median_grade(proba)),
