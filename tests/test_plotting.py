@@ -302,6 +302,16 @@ def test_several_networks_are_thin_lines_around_their_mean():
     assert list(kept.get_xdata()) == clf.best_iter_
 
 
+def test_epochs_of_partial_fit_go_on():
+    clf = net()
+    for _ in range(2):
+        clf.partial_fit(X, y, classes=[0, 1])
+    assert clf.histories_ == [clf.history_]
+    display = HISTORY.from_estimator(clf)
+    assert display.members is None
+    assert list(display.ax_.get_lines()[0].get_xdata()) == [1, 2]
+
+
 def test_pipelines_and_tuners_are_looked_into():
     pipeline = make_pipeline(StandardScaler(), net())
     tuned = ThresholdTunerCV(pipeline, cv=3).fit(X, y)

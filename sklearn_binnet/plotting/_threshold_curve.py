@@ -66,8 +66,8 @@ class ThresholdCurveDisplay:
     ... )
     >>> display.ax_.get_xlabel()
     'threshold'
-    >>> display.scores["recall"][0]
-    np.float64(1.0)
+    >>> float(display.scores["recall"][0])
+    1.0
     """
 
     def __init__(
