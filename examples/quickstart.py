@@ -9,13 +9,12 @@ seen, and saves a picture of what the threshold does.
 
 import sys
 
-import matplotlib.pyplot as plt
-import numpy as np
 from sklearn.metrics import f1_score, precision_score, recall_score
 from sklearn.model_selection import train_test_split
 
 from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
 from sklearn_binnet.datasets import load_ionosphere
+from sklearn_binnet.plotting import ThresholdCurveDisplay
 
 SCORES = {"precision": precision_score, "recall": recall_score, "F1": f1_score}
 
@@ -37,22 +36,8 @@ def main(picture: str = "quickstart.png") -> None:
         before, after = (score(y_test, answer) for answer in answers)
         print(f"{name:<20}{before:>12.3f}{after:>12.3f}{after - before:>+12.3f}")
 
-    figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    curve = tuned.curve_
-    called = np.maximum(curve.tp + curve.fp, 1)
-    lines = {
-        "precision": (curve.tp / called, "--"),
-        "recall": (curve.tp / (curve.tp + curve.fn), ":"),
-        "F1": (2 * curve.tp / (2 * curve.tp + curve.fp + curve.fn), "-"),
-    }
-    for name, (values, style) in lines.items():
-        ax.plot(curve.thresholds, values, style, label=name)
-    ax.axvspan(low, high, color="0.9", label="95 % interval")
-    ax.axvline(tuned.best_threshold_, color="k", linewidth=1, label=f"chosen: {tuned.best_threshold_:.2f}")
-    ax.set(xlabel="threshold", ylabel="out-of-fold score", xlim=(0, 1), ylim=(0, 1.02))
-    ax.set_title("What the threshold does on the training rows (out of fold)")
-    ax.legend(loc="lower center", ncols=2)
-    figure.savefig(picture, dpi=120)
+    display = ThresholdCurveDisplay.from_estimator(tuned, name="What the threshold does (training rows, out of fold)")
+    display.figure_.savefig(picture, dpi=120)
     print(f"\nPicture saved as {picture}.")
 
 

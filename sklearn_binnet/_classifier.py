@@ -153,12 +153,14 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         The label that means yes; not for an indicator matrix.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all were strings.
     n_labels_ : int
         Number of questions.
     history_ : dict of str to list of float
         One value an epoch: `loss`, `val_loss` and the metrics. For several networks their mean.
+    histories_ : list of dict
+        The same for each network.
     n_iter_ : int
         Epochs run; of several networks the most.
     best_iter_ : int or list of int
@@ -420,6 +422,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Store what a training gave."""
         self._keep(fit.plan, trained, fit.target, fit.start)
         self.history_ = _recipe.mean_history(trained)
+        self.histories_ = [t.history for t in trained]
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
         if len(trained) > 1 and fit.made_folds and fit.start is None:
@@ -476,6 +479,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self._keep(plan, trained, target, start)
             self.temperature_ = 1.0 if not target.multilabel else self._fitted.temperature
             self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
+            self.histories_ = [self.history_]
             self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
         return self
 

@@ -183,6 +183,7 @@ ALIASES = {
     "false_discovery_rate": "fdr",
     "false_omission_rate": "for",
     "ppv": "precision",
+    "queue_rate": "positive_rate",
     "negative_predictive_value": "npv",
     "youden_j": "youden",
     "gmean": "geometric_mean",

@@ -1,0 +1,77 @@
+"""What a display asks a fitted classifier."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import type_of_target
+
+
+def of_label(values: Any, label: int | None, estimator: Any) -> Any:
+    """Return what belongs to a label; everything, if there is one question only."""
+    n_labels = len(estimator.best_threshold_) if np.ndim(estimator.best_threshold_) else 0
+    check_label(label, n_labels)
+    return values if label is None else values[label]
+
+
+def check_label(label: int | None, n_labels: int) -> None:
+    """Refuse a label that there is not, or none where there are several."""
+    if n_labels and label not in range(n_labels):
+        raise ValueError(
+            f"`label` must say which of the {n_labels} labels to draw, 0 to {n_labels - 1}; got {label!r}."
+        )
+    if not n_labels and label is not None:
+        raise ValueError(
+            f"`label` is for classifiers that answer several questions, this one answers one; got {label!r}."
+        )
+
+
+def threshold_of(estimator: Any, label: int | None) -> float | None:
+    """Return the threshold that a classifier, or the last step of a pipeline, decides at."""
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    threshold: Any = getattr(last, "best_threshold_", getattr(last, "threshold", None))
+    if label is not None and np.ndim(threshold):
+        threshold = np.asarray(threshold)[label]
+    return float(threshold) if isinstance(threshold, Real) else None
+
+
+def is_positive(y: Any, pos_label: Any) -> NDArray[np.bool_]:
+    """Return which rows are of the positive class."""
+    kind = type_of_target(y, input_name="y_true")
+    if kind != "binary":
+        raise ValueError(f"y must hold two classes, one label a row; got a target of type {kind}.")
+    y = column_or_1d(y)
+    classes = np.unique(y)
+    if pos_label is None:
+        pos_label = classes[-1]
+    elif pos_label not in classes:
+        raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {pos_label!r}.")
+    return y == pos_label
+
+
+def responses(estimator: Any, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
+    """Return which rows are positive, and the scores of the positive class."""
+    wanted = getattr(estimator, "response_method", "auto")
+    methods = ["predict_proba", "decision_function"] if wanted == "auto" else [wanted]
+    method = next((name for name in methods if hasattr(estimator, name)), None)
+    if method is None:
+        raise ValueError(
+            f"`estimator` must have predict_proba or decision_function, {type(estimator).__name__} has neither."
+        )
+    response = np.asarray(getattr(estimator, method)(X), dtype=float)
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        check_label(label, np.shape(y)[1])
+        return np.asarray(y)[:, label] == 1, response[:, label]
+    check_label(label, 0)
+    classes = estimator.classes_
+    evidence = getattr(estimator, "_evidence", None)
+    if pos_label is None:
+        pos_label = evidence.classes[1] if evidence is not None else getattr(estimator, "pos_label_", classes[1])
+    positive = is_positive(y, pos_label)
+    if response.ndim == 2:
+        return positive, response[:, int(np.flatnonzero(classes == pos_label)[0])]
+    return positive, response if pos_label == classes[1] else -response
