@@ -15,6 +15,8 @@ HEAVY = {"tensorflow", "keras", "scikeras", "pandas", "polars", "matplotlib"}
 FLOORS = {
     "_compat": 0,
     "_target": 1,
+    "_table": 1,
+    "_calibration": 1,
     "_thresholds": 2,
     "_training": 3,
     "_models": 4,

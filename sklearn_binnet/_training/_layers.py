@@ -70,8 +70,8 @@ def _classes() -> tuple[Any, Any]:
             rate = batch.dropout_rates[self.index]
             key = mix(batch.key + tf.constant(2654435769 * (self.index + 1) % 2**32, tf.uint32))
             shape = tf.shape(inputs)
-            position = tf.bitcast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
-            bits = tf.bitcast(tf.bitwise.right_shift(mix(position + key), tf.constant(8, tf.uint32)), tf.int32)
+            position = tf.cast(tf.reshape(tf.range(tf.reduce_prod(shape)), shape), tf.uint32)
+            bits = tf.cast(tf.bitwise.right_shift(mix(position + key), tf.constant(8, tf.uint32)), tf.int32)
             keep = tf.cast(bits, tf.float32) >= rate * 2.0**24
             return tf.where(keep, inputs / (1.0 - rate), 0.0)
 
