@@ -16,7 +16,6 @@ import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from sklearn.metrics import ConfusionMatrixDisplay, balanced_accuracy_score, confusion_matrix
 from sklearn.model_selection import train_test_split
 
@@ -25,7 +24,6 @@ from sklearn_binnet.datasets import load_taxi
 from sklearn_binnet.plotting import ThresholdCurveDisplay
 
 X, y = load_taxi(return_X_y=True, as_frame=True)
-X = pd.get_dummies(X, dtype=float)  # categories as columns of 0 and 1
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 print(f"{len(X_train)} trips to learn from, {len(X_test)} to test on; {y.mean():.1%} without a tip")
 
@@ -33,7 +31,8 @@ print(f"{len(X_train)} trips to learn from, {len(X_test)} to test on; {y.mean():
 # The network of the question
 # ---------------------------
 #
-# The same layers, loss and metrics. Columns need no scaler, ``y`` may hold any two labels.
+# The same layers, loss and metrics. Columns of strings go in as they are, numbers need no scaler, ``y`` may hold any two
+# labels.
 
 clf = BinaryNetClassifier(
     hidden_layer_sizes=(10,),

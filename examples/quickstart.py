@@ -23,7 +23,7 @@ def main(picture: str = "quickstart.png") -> None:
     X, y = load_ionosphere(return_X_y=True)  # 1: a bad return
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 
-    clf = BinaryNetClassifier(n_estimators=5, random_state=0).fit(X_train, y_train)
+    clf = BinaryNetClassifier(random_state=0).fit(X_train, y_train)
     # The five networks hold out-of-fold probabilities, so that the tuner trains nothing more.
     tuned = ThresholdTunerCV(clf, scoring="f1", constraint="recall >= 0.8", random_state=0).fit(X_train, y_train)
     low, high = tuned.threshold_interval_

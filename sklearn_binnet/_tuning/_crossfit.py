@@ -215,7 +215,10 @@ def may_hold_out(estimator):
 
     Not where one network is trained, which has no folds of its own: it is trained side by side with the tuner's.
     """
-    return getattr(last_step(estimator), "n_estimators", None) != 1
+    step = last_step(estimator)
+    n_estimators = getattr(step, "n_estimators", None)
+    single = n_estimators is None and getattr(step, "model", None) is not None  # a user's network, one by default
+    return n_estimators != 1 and not single
 
 
 def _keeps_rows_and_secrets(model):
