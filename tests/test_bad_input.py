@@ -31,10 +31,8 @@ def with_value(value):
     return bad
 
 
-@pytest.mark.parametrize(
-    ("value", "message"), [(np.nan, "Input X contains NaN"), (np.inf, "Input X contains infinity")]
-)
-def test_missing_and_infinite_values(value, message, fitted):
+def test_infinite_values(fitted):
+    value, message = np.inf, "Input X contains infinity"
     with pytest.raises(ValueError, match=message):
         net().fit(with_value(value), y)
     with pytest.raises(ValueError, match=message):
@@ -111,7 +109,7 @@ PARAMETERS = {
             "learning_rate": keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9),
             "learning_rate_schedule": "cosine",
         },
-        "learning_rate_schedule must be 'constant' when the learning rate is a Keras schedule",
+        "learning_rate_schedule must be 'constant' or None when the learning rate is a Keras schedule",
     ),
     "dropout": ({"dropout": 1.0}, "'dropout'"),
     "dropout length": ({"dropout": [0.1, 0.2]}, r"dropout .* one for each of the 1 hidden layers, got \[0.1, 0.2\]"),
@@ -184,13 +182,6 @@ def test_validation_rows():
         net().fit(X, y, X_val=X, y_val=Y)
 
 
-def test_more_networks_than_rows_of_a_class():
-    rare = np.zeros(200, int)
-    rare[:3] = 1
-    with pytest.raises(ValueError, match=r"the rarer class has 3 rows. Use n_estimators=3 or less"):
-        net(n_estimators=5).fit(X, rare)
-
-
 def test_one_hot_is_read_as_one_question(fitted):
     clf = net()
     with pytest.warns(
@@ -233,8 +224,8 @@ def test_a_failed_fit_leaves_the_last_one_working(method, fitted):
     with pytest.raises(ValueError, match="diverged"):
         getattr(clf, method)(X, y)
     clf.set_params(optimizer="adam", learning_rate=None)
-    for bad in ((X[:, :2], y * 0), (X[:, :2], np.arange(200)), (with_value(np.nan), y)):
-        with pytest.raises(ValueError, match=r"y must|y has|features|NaN"):
+    for bad in ((X[:, :2], y * 0), (X[:, :2], np.arange(200)), (with_value(np.inf), y)):
+        with pytest.raises(ValueError, match=r"y must|y has|features|infinity"):
             getattr(clf, method)(*bad)
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     assert clf.history_ == history

@@ -271,7 +271,7 @@ def test_in_pipelines_and_cross_validation():
     members = pipe[-1].models_
     Z = pipe[0].transform(X)
     logits = np.mean([np.log(p / (1 - p)) for p in (m.predict(Z, verbose=0)[:, 0] for m in members)], axis=0)
-    np.testing.assert_allclose(pipe.decision_function(X), logits, atol=1e-4)
+    np.testing.assert_allclose(pipe.decision_function(X) * pipe[-1].temperature_, logits, atol=1e-4)
 
 
 def test_callbacks_see_the_model_from_raw_columns():
