@@ -23,7 +23,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, required=True, help="folder of results; what is there is not run again")
     add("--trials", type=commas, help="a,b: names of `list`; default: all")
     add("--sets", type=commas, help="x,y: tables; default: all yes/no tables of the folder")
-    add("--splits", type=numbers, default=[0], help="how many (2 is 0 and 1), or which: 1,2 or 0, (default: split 0)")
+    add("--splits", type=numbers, default=[0], help="how many (2 is 0 and 1), or which: 1,2 or 1, (default: split 0)")
     args = parser.parse_args(argv)
     if unknown := sorted(set(args.trials or ()) - set(TRIALS)):
         parser.error(f"--trials: there is no {', '.join(unknown)}; `list` names them all.")

@@ -30,6 +30,8 @@ NTK_OUTPUT = 2.0
 """More gain for the one logit, which stands for the difference of two."""
 LEAST_BATCH = 16
 EPSILON = 1e-8
+XLA = True
+"""Whether XLA compiles an epoch: worth it but for the shortest trainings."""
 BETA_1 = 0.9
 
 Arrays = list[NDArray[np.float32]]
@@ -69,7 +71,8 @@ def initial_weights(recipe: Recipe, rng: np.random.Generator, n_inputs: int, mem
         before = units
     own = (members, recipe.shared) if recipe.shared > 1 else (members,)
     if recipe.shared == 1:
-        rng.normal(size=(members, before, 1))  # unused: a random last kernel was tried, and later draws stay as they were
+        # a random last kernel was tried too: unused, but the draws after it stay what they were
+        rng.normal(size=(members, before, 1))
     # training starts at even odds
     arrays += [np.zeros((*own, before, 1)), np.zeros((*own, 1, 1))]
     return [array.astype(np.float32) for array in arrays]
@@ -112,7 +115,7 @@ def rate(progress: Any) -> Any:
 def program(recipe: Recipe) -> Callable:
     """Return an epoch of the recipe as one compiled program."""
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=XLA)
     def epoch(X, y, batches, validation, X_test, weights, first, second, step, total):
         def body(i, weights, first, second):
             rows, at = batches[:, i], step + i
