@@ -37,7 +37,7 @@ class TestTrials:
         tiny = replace(recipes.PRODUCT, hidden=(4,), epochs=2, bins=2)
         trials = {
             "product": tiny,
-            "beta95": replace(tiny, beta_2=0.95),
+            "again": replace(tiny, draw=1),
             "others": replace(
                 tiny, says="all the others", ntk=True, halving=False, shared=2, weight_decay=0.1, dropout=0.1
             ),
@@ -55,10 +55,10 @@ class TestTrials:
         assert np.isfinite(curves.oof).all()
         assert curves.seconds > 0
 
-        monkeypatch.setitem(trials, "beta95", replace(trials["beta95"], beta_2=0.9))
+        monkeypatch.setitem(trials, "again", replace(tiny, draw=2))
         trials_command.main(["run", *arguments])
         again = capsys.readouterr().out.splitlines()
-        assert [line.split()[0] for line in again] == ["beta95"] * 2  # whose settings have changed
+        assert [line.split()[0] for line in again] == ["again"] * 2  # whose settings have changed
 
         trials_command.main(["report", *arguments])
         lines = capsys.readouterr().out.splitlines()
@@ -68,7 +68,7 @@ class TestTrials:
         assert by_table.split(" | ")[-1] == f"{own / product:.3f} |"
         [line] = [line for line in lines if line.startswith("| `others` | all the others")]
         assert line.split(" | ")[2:4] == ["2", "2"]
-        assert any(line.startswith("| 2 times the members: with those of `beta95` | 2 | 2 |") for line in lines)
+        assert any(line.startswith("| 2 times the members: with those of `again` | 2 | 2 |") for line in lines)
 
     def test_unknown_trial(self, tmp_path, capsys):
         with pytest.raises(SystemExit):

@@ -162,7 +162,7 @@ def one_logit(recipe: Recipe, z: NDArray) -> NDArray[np.float64]:
 def train(recipe: Recipe, X: NDArray, y: NDArray, X_test: NDArray, y_test: NDArray, seed: int) -> Curves:
     """Return the log-odds of left-out and of test rows after every epoch."""
     X, X_test = columns(recipe, X, X_test)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, recipe.draw] if recipe.draw else seed)
     parts = list(StratifiedKFold(recipe.folds, shuffle=True, random_state=seed).split(X, y))
     n_train, n_left = min(len(rows) for rows, _ in parts), max(len(left) for _, left in parts)
     batch = max(LEAST_BATCH, min(recipe.batch_size, n_train // 4))

@@ -33,6 +33,8 @@ class Recipe:
     beta_2: float = 0.999
     weight_decay: float = 0.0
     dropout: float = 0.0
+    draw: int = 0
+    """Which random numbers, on the same folds."""
 
     def settings(self) -> dict[str, Any]:
         """Return all that a result depends on."""
@@ -66,6 +68,7 @@ TRIALS = {
         PRODUCT, says="beta_2 0.95, twice the step", beta_2=0.95, learning_rate=0.008, scale_factor=25.0
     ),
     # beside it
+    "again": replace(PRODUCT, says="the same with other random numbers", draw=1),
     "step6": replace(PRODUCT, says="step 0.006", learning_rate=0.006),
     "narrow": replace(PRODUCT, says="width 64", hidden=NARROW, learning_rate=0.005),
     "tabm": replace(PRODUCT, says="TabM-mini: 4 members share a fold's kernels, width 64", hidden=NARROW, shared=4),

@@ -13,8 +13,8 @@ from .recipes import TRIALS
 from .store import Cell
 
 PATIENCES = (5, 10, 14)
-PARTNERS = (("beta95",), ("step6",), ("beta95", "step6"))
-"""Trials near the package's recipe whose members may join its own."""
+PARTNERS = (("again",), ("prototype",), ("again", "prototype"))
+"""Trials whose members may join those of the package's recipe."""
 OURS = "product"
 
 All = Mapping[Cell, Figures]
