@@ -70,6 +70,9 @@ class TestTrials:
         assert line.split(" | ")[2:4] == ["2", "2"]
         assert any(line.startswith("| 2 times the members: with those of `again` | 2 | 2 |") for line in lines)
 
+        with pytest.raises(ValueError, match="no result of 'product'"):
+            trials_command.main(["report", *arguments, "--splits", "1,"])
+
     def test_unknown_trial(self, tmp_path, capsys):
         with pytest.raises(SystemExit):
             trials_command.main(["run", "--out", str(tmp_path), "--trials", "product,nonsense"])

@@ -23,7 +23,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add("--out", type=Path, required=True, help="folder of results; what is there is not run again")
     add("--trials", type=commas, help="a,b: names of `list`; default: all")
     add("--sets", type=commas, help="x,y: tables; default: all yes/no tables of the folder")
-    add("--splits", type=numbers, default=[0], help="how many (2 is 0 and 1), or which: 1,2 or 1, (default: split 0)")
+    splits = "how many (2 is 0 and 1), or which: 1,2 or 0, (default: split 0 to run, all that are there to report)"
+    add("--splits", type=numbers, help=splits)
     args = parser.parse_args(argv)
     if unknown := sorted(set(args.trials or ()) - set(TRIALS)):
         parser.error(f"--trials: there is no {', '.join(unknown)}; `list` names them all.")
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> None:
     there = data.names(args.data)
     tables = args.sets or (there if args.data is None else [name for name in there if name not in data.BUILT_IN])
     for table in tables:
-        for seed in args.splits:
+        for seed in args.splits or [0]:
             X, y, X_test, y_test = data.arrays(table, seed, args.data)
             if y.ndim > 1:
                 continue
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
         for name, recipe in TRIALS.items():
             print(f"{name:20}{recipe.says}")
     elif args.command == "report":
-        print(report.make(args.out, args.trials, args.sets))
+        print(report.make(args.out, args.trials, args.sets, args.splits))
     else:
         run(args)
     return 0
