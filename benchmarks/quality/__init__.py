@@ -7,4 +7,9 @@
 - `metrics`: figures of predictions; `compare`: figures over sets, ranks and tests
 - `limits`: what this project holds itself to
 - `report`, `plot`: tables and picture
+
+Beside it, commands of their own:
+
+- `trials`: what was tried before our default network was settled
+- `optimism`: whether out-of-fold figures of our network hold on test rows
 """
