@@ -31,7 +31,7 @@ print(f"{len(X_train)} trips to learn from, {len(X_test)} to test on; {y.mean():
 # The network of the question
 # ---------------------------
 #
-# The same layers, loss and metrics. Columns of strings go in as they are, numbers need no scaler, and ``y`` may hold any
+# The same layers, loss and metrics. Columns of strings go in as they are, numbers need no scaler, ``y`` may hold any
 # two labels.
 
 clf = BinaryNetClassifier(
