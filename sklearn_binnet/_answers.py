@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
-from sklearn_binnet._table import Table, holds_categories, number_error
+from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates
 from sklearn_binnet._target import Target, binary_labels
 
 _NO_LABELS = object()
@@ -29,7 +29,9 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
     """How category columns are read; None where all columns are numbers."""
 
     # ------------------------------------------------------------------ what comes in
-    def _checked(self, X: Any, y: Any = _NO_LABELS, learn: bool = False, reset: bool = False) -> Any:
+    def _checked(
+        self, X: Any, y: Any = _NO_LABELS, fitting: bool = False, learn: bool = False, reset: bool = False
+    ) -> Any:
         """Return columns (n, d) of numbers, float32 or float64; with `y` also the labels, dense or sparse.
 
         Numbers may be missing (NaN) where the encoding fills them in; levels of categories are numbers already.
@@ -37,20 +39,22 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
         if learn:
             categorical = self.categorical_features
             self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
-        finite: Any = "allow-nan" if self._takes_missing() else True
+        fills = self._takes_missing() if fitting else self._fitted.encoder.encoding is not None
+        finite: Any = "allow-nan" if fills else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
-        if self._table is not None:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            X = self._table.read(X)
-            if y is _NO_LABELS:
-                return check_array(X, estimator=self, input_name="X", **options)
-            return check_X_y(X, y, multi_output=True, estimator=self, **options)
-        try:  # the usual way, a matrix or a DataFrame of numbers
+        try:
+            if self._table is not None:
+                validate_data(self, X, reset=reset, skip_check_array=True)
+                X = self._table.read(X)
+                if y is _NO_LABELS:
+                    return check_array(X, estimator=self, input_name="X", **options)
+                return check_X_y(X, y, multi_output=True, estimator=self, **options)
+            refuse_dates(X)
             if y is _NO_LABELS:
                 return validate_data(self, X, reset=reset, **options)
             return validate_data(self, X, y, multi_output=True, reset=reset, **options)
         except ValueError as error:
-            if finite is True and "contains NaN" in str(error):
+            if not fills and "contains NaN" in str(error):
                 raise ValueError(
                     "encoding=None leaves columns as they are, but X has missing numbers (NaN). Use 'piecewise_linear' "
                     "or 'standardize', which fill them in, or fill them in before."
@@ -60,7 +64,7 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
             raise
 
     def _takes_missing(self) -> bool:
-        """Return whether missing numbers are filled in."""
+        """Return whether a fit with these parameters fills missing numbers in."""
         raise NotImplementedError
 
     def to_matrix(self, X: ArrayLike) -> NDArray:

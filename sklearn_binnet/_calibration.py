@@ -14,14 +14,14 @@ def fit_temperatures(
 ) -> NDArray[np.float64]:
     """Return for every question the temperature that makes its log-odds (n, L) likeliest, (L,).
 
-    Answers that are all alike say nothing: their temperature is 1.
+    Answers that are all alike, but for those of weight 0, say nothing: their temperature is 1.
 
     References
     ----------
     C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
     """
     columns = zip(logits.T, answers.T.astype(np.float64), weights.T.astype(np.float64), strict=True)
-    return np.array([_temperature(z, y, w) if y.min() < y.max() else 1.0 for z, y, w in columns])
+    return np.array([_temperature(z, y, w) if np.ptp(y[w > 0]) > 0 else 1.0 for z, y, w in columns])
 
 
 def _temperature(z: NDArray[np.float64], y: NDArray[np.float64], w: NDArray[np.float64]) -> float:

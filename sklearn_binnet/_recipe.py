@@ -14,21 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
+from sklearn_binnet._models import _constants as constants
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._models._columns import ColumnEncoder
+from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._isolation import draw_seeds
 from sklearn_binnet._training._optimizer import Optimizer, describe
 from sklearn_binnet._training._plan import bucket
-
-DEFAULT_ESTIMATORS = 5
-PLANNED_EPOCHS = 32
-OPEN_EPOCHS = 200
-"""Under a constant rate, where early stopping says when it is enough."""
-PLANNED_STEP = 0.045
-"""Adam's step times the root of the width."""
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -76,9 +71,9 @@ class Defaults:
             schedule = "coslog4" if builtin and not fixed else "constant"
         planned = schedule != "constant"
         if n_estimators is None:
-            n_estimators = DEFAULT_ESTIMATORS if builtin else 1
+            n_estimators = constants.N_ESTIMATORS if builtin else 1
         if epochs is None:
-            epochs = PLANNED_EPOCHS if planned else OPEN_EPOCHS
+            epochs = constants.PLANNED_EPOCHS if planned else constants.OPEN_EPOCHS
         return cls(encoding, n_estimators, schedule, epochs, planned)
 
     def batch_size(self, n_rows: int) -> int:
@@ -94,8 +89,8 @@ class Defaults:
         """Return Adam's step for the built-in network: the wider, the smaller; less if it never falls."""
         widest = max(hidden_layer_sizes, default=1)
         if self.planned:
-            return PLANNED_STEP / widest**0.5
-        return float(np.clip(0.128 / widest, 0.001, 0.01))
+            return constants.PLANNED_STEP / widest**0.5
+        return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
 
 
 def lay_folds(answers: NDArray[np.float32], params: dict[str, Any], n_estimators: int, seed: int) -> list[Fold]:
@@ -109,10 +104,12 @@ def lay_folds(answers: NDArray[np.float32], params: dict[str, Any], n_estimators
         rarest = int(np.bincount(groups).min())
         if rarest < n_estimators and params["n_estimators"] is not None:
             warnings.warn(
-                f"n_estimators={n_estimators} networks need as many folds, each with rows of both classes, but the "
-                f"rarer class has {rarest} {'row' if rarest == 1 else 'rows'}: {max(rarest, 1)} will be trained.",
+                f"n_estimators={n_estimators} networks need as many folds, each with rows of "
+                f"{'both classes' if answers.shape[1] == 1 else 'every combination of answers'}, but the "
+                f"{'rarer class' if answers.shape[1] == 1 else 'rarest one'} has {rarest} "
+                f"{'row' if rarest == 1 else 'rows'}: {max(rarest, 1)} will be trained.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         if rarest > 1:
             splitter = StratifiedKFold(min(rarest, n_estimators), shuffle=True, random_state=seed)
@@ -126,7 +123,12 @@ def encoder_for(encoding: str | None, params: dict[str, Any], rows: Rows, parts:
     """Learn the encoding from the rows that are trained on."""
     train = parts[0][0] if len(parts) == 1 else np.arange(len(rows))
     return ColumnEncoder.fit(
-        encoding, rows.X[train], rows.sample_weight[train], n_bins=params["n_bins"], n_levels=rows.n_levels
+        encoding,
+        rows.X[train],
+        rows.sample_weight[train],
+        n_bins=params["n_bins"],
+        n_levels=rows.n_levels,
+        max_one_hot=constants.MAX_ONE_HOT if params["model"] is None else MAX_LEVELS,  # users' models embed nothing
     )
 
 
@@ -223,7 +225,7 @@ def plan(
         encoder = encoder_for(defaults.encoding, params, rows, parts)
     else:
         encoder = start.fitted.encoder.update(rows.X, rows.sample_weight) if update else start.fitted.encoder
-        if encoder.encoding != defaults.encoding:
+        if params["encoding"] != "auto" and encoder.encoding != defaults.encoding:
             raise ValueError(
                 "encoding must stay as it was for warm_start=True and partial_fit: the weights to go on from belong to "
                 "it. Set it back, or fit anew."

@@ -14,6 +14,7 @@ MAX_LEVELS = 254
 """Levels a category column keeps, the most frequent ones; what is rarer counts as unknown."""
 UNKNOWN = -1.0
 """Stands for a level that was not seen, or too rare, in `fit`."""
+_DATE_DTYPES = frozenset(("DatetimeTZDtype", "PeriodDtype", "Datetime", "Date", "Duration", "Time"))
 _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 _CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical", "Enum", "String", "Utf8"))
 
@@ -63,6 +64,22 @@ def holds_categories(X: Any, categorical_features: Any) -> bool:
     if isinstance(categorical_features, str):  # "from_dtype"
         return hasattr(X, "columns") and any(_categorical_by_type(X))
     return bool(np.size(categorical_features)) and bool(_chosen_columns(X, categorical_features).any())
+
+
+def refuse_dates(X: Any) -> None:
+    """Refuse a DataFrame with columns of dates or durations, which would pass as numbers of nanoseconds."""
+    if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
+        return
+    for name, dtype in zip(X.columns, X.dtypes, strict=True):
+        kind = dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__
+        if getattr(dtype, "kind", "") in ("m", "M") or kind in _DATE_DTYPES:
+            raise _dates(f"column {name!r}")
+
+
+def _dates(called: str) -> ValueError:
+    return ValueError(
+        f"{called} of X holds dates or durations. Turn it into numbers first, as in (date - start).dt.days."
+    )
 
 
 def column_names(X: Any) -> tuple[Any, ...] | None:
@@ -123,6 +140,8 @@ def _categorical_by_type(X: Any) -> list[bool]:
 def _is_categorical(dtype: Any, X: Any, i: int) -> bool:
     if (dtype.__name__ if isinstance(dtype, type) else type(dtype).__name__) in _CATEGORICAL_DTYPES:
         return True
+    if type(dtype).__name__ == "ArrowDtype":
+        return dtype.type is str or str(dtype).startswith("dictionary")
     objects = isinstance(dtype, np.dtype) and dtype.kind == "O"
     return objects and any(isinstance(value, str) for value in _column(X, i))
 
@@ -188,9 +207,7 @@ def _numbers(column: NDArray, called: str) -> NDArray[np.float64]:
     if column.dtype.kind in "biuf":
         return column.astype(np.float64)
     if column.dtype.kind in "mM":
-        raise ValueError(
-            f"{called} of X holds dates or durations. Turn it into numbers first, as in (date - start).dt.days."
-        )
+        raise _dates(called)
     values = _plain(column)
     text = next((value for value in values if isinstance(value, str)), None)
     if text is not None:

@@ -75,7 +75,8 @@ def test_learnt_scales_and_embeddings(sizes):
     spec = Spec(n_plain, sizes, "selu", False, 2, scales_columns=True, embedding_sizes=encoder.embedding_sizes)
     net = BuiltinNetwork(spec, (0.0,) * len(sizes), encoder)
     assert [w.shape for w in net.initial_weights(0)] == [tuple(v.shape) for v in net.build().weights]
-    fitted = net.fitted([random_weights(net, seed) for seed in range(2)]).calibrated(np.array([1.5, 0.7]))
+    fitted = net.fitted([random_weights(net, seed) for seed in range(2)])
+    fitted.temperature = np.array([1.5, 0.7])
     np.testing.assert_allclose(fitted.logits(table) * [1.5, 0.7], fitted.mean_logits(table))
     np.testing.assert_allclose(expit(fitted.logits(table)), fitted.keras_model()(table).numpy(), atol=2e-4)
     for k, model in enumerate(fitted.keras_models()):

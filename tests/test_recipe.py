@@ -51,6 +51,7 @@ def test_temperature_is_the_likeliest():
         slope = model.fit(z[:, [k]], answers[:, k], sample_weight=weights[:, k]).coef_[0, 0]
         assert 1 / found[k] == pytest.approx(slope, rel=1e-3)
     assert fit_temperatures(z[:, :1], np.ones((2000, 1), np.float32), weights[:, :1])[0] == 1
+    assert fit_temperatures(z[:, :1], answers[:, :1], answers[:, :1])[0] == 1  # the others weigh nothing
 
 
 def test_calibration_helps_and_can_be_left_out():
@@ -131,9 +132,10 @@ def test_steps_of_a_planned_epoch(n):
 
 def test_warm_start_goes_on_with_all_members():
     clf = BinaryNetClassifier(**QUICK, warm_start=True).fit(X, y)
-    first = clf.predict_proba(X)
+    first, temperature = clf.predict_proba(X), clf.temperature_
     assert len(clf.fit(X, y).models_) == 5
     assert not np.allclose(clf.predict_proba(X), first)
+    assert clf.temperature_ == temperature != 1
     assert len(clf.partial_fit(X[:50], y[:50]).models_) == 5
 
 

@@ -163,9 +163,103 @@ def test_numbers_that_became_strings():
         (lambda X: X, {"categorical_features": [7]}, r"positions of columns \(0 to 4\), got 7"),
         (lambda X: X, {"categorical_features": [True]}, "one entry a column, 5, got 1"),
         (lambda X: X[["size"]], {"encoding": None}, "encoding=None leaves columns as they are, but X has missing"),
+        (lambda X: X, {"encoding": None}, "encoding=None leaves columns as they are, but X has missing"),
         (lambda X: X.assign(day=pd.Timestamp("2020-01-01")), {}, "column 'day' of X holds dates"),
     ],
 )
 def test_tables_that_cannot_be_read(data, params, message):
     with pytest.raises(ValueError, match=message):
         net(**params).fit(data(with_pandas()), answer)
+
+
+def test_a_warm_start_wants_the_same_columns():
+    X = with_pandas()
+    clf = net(warm_start=True, epochs=1).fit(X, answer)
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.fit(X[["kind", "size", "grade", "wet", "town"]], answer)
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.fit(X.rename(columns={"size": "mass"}), answer)
+    with pytest.raises(ValueError, match="feature names should match"):
+        clf.fit(X.drop(columns="town"), answer)
+
+
+def test_a_small_first_call_of_partial_fit_spoils_nothing():
+    X = np.random.default_rng(1).normal(size=(400, 3))
+    y = X[:, 0] > 0
+    stream = BinaryNetClassifier(hidden_layer_sizes=(8,), learning_rate=0.02, random_state=0)
+    stream.partial_fit(X[:1], y[:1], classes=[False, True])
+    for _ in range(15):
+        stream.partial_fit(X, y)
+    assert stream.score(X, y) > 0.9
+    assert stream._fitted.encoder.encoding == "standardize"
+
+
+def test_rows_of_weight_zero_have_no_levels():
+    X = with_pandas()
+    weight = np.ones(N)
+    weight[:3] = 0
+    X.loc[:2, "kind"] = "yew"
+    left_out = net(epochs=3).fit(X, answer, sample_weight=weight)
+    without = net(epochs=3).fit(X[3:], answer[3:])
+    assert left_out._table.levels == without._table.levels
+    np.testing.assert_allclose(left_out.predict_proba(X[3:]), without.predict_proba(X[3:]), atol=1e-6)
+
+
+def test_models_of_users_get_no_numbers_for_levels():
+    import keras
+
+    X = with_pandas()
+
+    def model(n_features):
+        return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(1, "sigmoid")])
+
+    clf = BinaryNetClassifier(model=model, epochs=1, random_state=0).fit(X, answer)
+    assert clf._fitted.encoder.embedded == ()
+    encoded = clf._fitted.encoder.transform(clf.to_matrix(X))
+    assert set(np.unique(encoded[:, -60:])) == {0, 1}
+
+
+def test_an_unknown_level_adds_nothing():
+    clf = net(epochs=3).fit(with_pandas(), answer)
+    tables = clf._fitted._folded.tables
+    assert len(tables) == 1
+    assert not tables[0][:, 0].any()
+    assert tables[0][:, 1:].any(axis=(0, 2)).all()
+
+
+def test_answers_depend_on_what_was_fitted_not_on_parameters_set_since():
+    X = rng.normal(size=(100, 2))
+    X[3, 1] = np.nan
+    clf = net(epochs=1).fit(X, np.arange(100) % 2)
+    before = clf.predict_proba(X)
+    np.testing.assert_array_equal(clf.set_params(encoding=None).predict_proba(X), before)
+    raw = net(epochs=1, encoding=None).fit(np.nan_to_num(X), np.arange(100) % 2)
+    with pytest.raises(ValueError, match="X has missing numbers"):
+        raw.set_params(encoding="standardize").predict(X)
+
+
+def test_tiny_differences_are_no_bins():
+    values = rng.choice([1e-320, 3e-322, 1e-310, 1.0, 2.0, 3.0], size=(200, 1))
+    values[:120] = 0
+    X = np.hstack([values, rng.normal(size=(200, 1))])
+    clf = net(encoding="piecewise_linear").fit(X, rng.random(200) > 0.5)
+    assert np.isfinite(clf.predict_proba(X)).all()
+
+
+def test_dates_are_refused_where_all_else_is_numbers():
+    X = pd.DataFrame({"a": rng.normal(size=N), "day": pd.Timestamp("2020-01-01")})
+    for frame in (
+        X,
+        X[["day"]],
+        X.assign(day=X["day"].dt.tz_localize("UTC")),
+        pl.DataFrame({"day": [1, 2]}).cast(pl.Date),
+    ):
+        with pytest.raises(ValueError, match="column 'day' of X holds dates"):
+            net().fit(frame, answer[: len(frame)])
+
+
+def test_strings_of_arrow():
+    arrow = pytest.importorskip("pyarrow")
+    X = with_pandas().astype({"kind": pd.ArrowDtype(arrow.string())})
+    table = Table.learn(X, "from_dtype")
+    assert table.levels[1] == ("ash", "elm", "oak", None)

@@ -66,7 +66,10 @@ class Spec:
         """Draw initial weights in the order of Keras' model: scale, embeddings, layers."""
         rng = np.random.default_rng(seed)
         weights: list[NDArray] = [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
-        weights += [rng.normal(size=size) for size in zip(self.embedding_sizes, self.embedding_dims, strict=True)]
+        for size in zip(self.embedding_sizes, self.embedding_dims, strict=True):
+            embedding = rng.normal(size=size)
+            embedding[0] = 0.0  # an unknown level adds nothing, unless training rows have one
+            weights.append(embedding)
         draw_kernel, draw_bias = constants.hidden_draws(self.activation)
         *hidden, last = self.shapes()
         for kernel, bias, *normalization in hidden:

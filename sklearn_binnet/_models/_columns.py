@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._models._constants import MAX_ONE_HOT
 from sklearn_binnet._models._encoding import Identity, Standardizer
 from sklearn_binnet._models._piecewise import PiecewiseLinear, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
-MAX_ONE_HOT = 32
-"""Levels up to which a category becomes one column a level; above it the network learns an embedding."""
 
 Numbers = Identity | Standardizer | PiecewiseLinear
 
@@ -84,7 +83,11 @@ class ColumnEncoder:
     @property
     def plain(self) -> bool:
         """Whether columns go to the network as they are."""
-        return isinstance(self.inner, Identity) and not (self.one_hot or self.embedded or len(self.indicated))
+        return isinstance(self.inner, Identity) and not self._adds_columns
+
+    @property
+    def _adds_columns(self) -> bool:
+        return bool(self.one_hot or self.embedded or len(self.indicated))
 
     @property
     def n_encoded(self) -> int:
@@ -100,7 +103,7 @@ class ColumnEncoder:
         """Return the encoded columns, float32 (n, n_encoded)."""
         Z, missing = self._filled(X)
         encoded = self.inner.transform(Z)
-        if not (self.one_hot or self.embedded or len(self.indicated)):
+        if not self._adds_columns:
             return encoded
         blocks = [encoded, missing[:, self.indicated].astype(np.float32)]
         blocks += [(X[:, j, None] == np.arange(n)).astype(np.float32) for j, n in self.one_hot]
@@ -119,7 +122,7 @@ class ColumnEncoder:
 
         ops = keras.ops
         Z = ops.take(inputs, self.numbers, axis=1) if len(self.numbers) < self.n_features else inputs
-        if isinstance(self.inner, Identity) and not (self.one_hot or self.embedded or len(self.indicated)):
+        if self.plain:
             return self.inner.keras(Z)
         missing = ops.isnan(Z)
         blocks = [self.inner.keras(ops.where(missing, self.fill, Z))]

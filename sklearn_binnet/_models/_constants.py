@@ -14,6 +14,27 @@ SCALE_FACTOR = 45.0
 """A column's learnt scale is this times a weight: under Adam it moves so much faster than the weights of the layers
 (RealMLP has a scaling layer with a rate of its own: Holzmüller et al. 2024, section 3)."""
 
+N_ESTIMATORS = 5
+"""Networks of the default, each without one fold: more gained nothing (`benchmarks/README.md`, What was tried)."""
+
+PLANNED_EPOCHS = 32
+"""Under a schedule that is planned from the first step to the last: more gained nothing in our study."""
+
+OPEN_EPOCHS = 200
+"""Under a constant rate, where early stopping says when it is enough."""
+
+PLANNED_STEP = 0.045
+"""Adam's step times the root of the units of the widest layer: the rates that RealMLP-TD-S's factors amount to."""
+
+OPEN_STEP = 0.128
+"""Under a constant rate, Adam's step times the units: Keras' 0.001 for 128 (after Yang et al. 2022, table 3)."""
+
+SOFT_LIMIT = 3.0
+"""Scaled numbers approach this and its negative: outliers stay in sight ("smooth clipping", RealMLP, ibid.)."""
+
+MAX_ONE_HOT = 32
+"""Levels up to which a category becomes one column a level; above it the network learns an embedding."""
+
 EMBEDDING_DIM = 8
 """Units of the embedding of a category of many levels (RealMLP-TD-S, ibid.)."""
 

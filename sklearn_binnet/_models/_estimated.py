@@ -146,7 +146,7 @@ def encoded_user_network(model: Any, encoder: ColumnEncoder, answers: NDArray, s
     network = resolve_user_model(model, n_features=encoder.n_encoded, n_labels=answers.shape[1], y01=answers, seed=seed)
     if network.needs_raw_input and not encoder.plain:
         raise ValueError(
-            "encoding must be None for this model: it has a layer that reads raw columns (such as Embedding or "
-            "Normalization), but they would come encoded."
+            "encoding must be None, and no column a category, for this model: it has a layer that reads raw columns "
+            "(such as Embedding or Normalization), but they would come encoded."
         )
     return EncodedUserNetwork(network, encoder, model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,6 @@ class Members(ABC):
         self.n_labels = n_labels
         self.temperature = np.ones(n_labels)
         """(L,), above 1 where the log-odds said too much."""
-
-    def calibrated(self, temperature: NDArray[np.float64]) -> Self:
-        """Take on a temperature, and return self."""
-        self.temperature = temperature
-        return self
 
     def logits(self, X: NDArray) -> NDArray[np.float64]:
         """Return the final log-odds (n, L) of raw rows."""

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_SOFT_LIMIT = 3.0
-"""Scaled values approach this and its negative: outliers stay in sight (RealMLP's "smooth clipping")."""
+from sklearn_binnet._models._constants import SOFT_LIMIT
+
 _LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+_RESOLUTION = 1e-12
 _BLOCK_VALUES = 1 << 22
 
 
@@ -113,7 +114,7 @@ class PiecewiseLinear:
         centered = rescaling(1.0, -self.center, dtype="float64", name="center")(limited)
         z = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
         z = ops.clip(z, -_FAR, _FAR)
-        scaled = z / ops.sqrt(1.0 + ops.square(z / _SOFT_LIMIT))
+        scaled = z / ops.sqrt(1.0 + ops.square(z / SOFT_LIMIT))
         if not len(self.column):
             return scaled
         picked = ops.take(scaled, self.column, axis=1)
@@ -132,7 +133,7 @@ def _clipped(x: NDArray, center: Any, factor: Any) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         z *= factor
     np.clip(z, -_FAR, _FAR, out=z)
-    z /= np.sqrt(1.0 + np.square(z / _SOFT_LIMIT))
+    z /= np.sqrt(1.0 + np.square(z / SOFT_LIMIT))
     return z
 
 
@@ -174,8 +175,9 @@ def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: i
     Edges are values of the column. There are always `n_bins` bins where there are values for them: quantiles would
     fall together where many rows share a value, and their number would change from fold to fold.
     """
-    values, first = np.unique(values, return_index=True)  # clipping may have made far values equal
-    mass = np.add.reduceat(mass, first)
+    # Far values are equal after clipping; the slope between values nearer than rounding would overflow.
+    first = np.flatnonzero(np.r_[True, np.diff(values) > _RESOLUTION])
+    values, mass = values[first], np.add.reduceat(mass, first)
     cumulated = np.cumsum(mass)
     edges = [0, len(values) - 1]
     while len(edges) <= min(n_bins, len(values) - 1):
