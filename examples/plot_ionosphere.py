@@ -38,6 +38,7 @@ def four_four(seed):
         activation="relu",
         encoding="standardize",
         learning_rate=0.01,
+        learning_rate_schedule="constant",
         metrics=["binary_accuracy"],
         epochs=1000,
         patience=10,

@@ -33,7 +33,14 @@ NETWORKS = {
     "deeper, dropout 0.5": {"hidden_layer_sizes": (256, 256, 256), "dropout": 0.5},
     "deeper, both": {"hidden_layer_sizes": (256, 256, 256), "dropout": 0.5, "batch_normalization": True},
 }
-fixed = {"activation": "relu", "encoding": "standardize", "n_estimators": 1, "learning_rate": 0.001, "random_state": 0}
+fixed = {
+    "activation": "relu",
+    "encoding": "standardize",
+    "learning_rate": 0.001,
+    "learning_rate_schedule": "constant",
+    "n_estimators": 1,
+    "random_state": 0,
+}
 networks = {}
 for name, layers in NETWORKS.items():
     clf = BinaryNetClassifier(**layers, **fixed, batch_size=64, epochs=60, early_stopping=False)

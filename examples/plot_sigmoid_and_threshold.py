@@ -36,6 +36,7 @@ def network(**params):
         "dropout": (0.5, 0.1),
         "optimizer": keras.optimizers.SGD(momentum=0.003),
         "learning_rate": 0.1,
+        "learning_rate_schedule": "constant",
         "encoding": "standardize",
         "batch_size": 32,
         "epochs": 40,

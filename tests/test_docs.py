@@ -69,6 +69,21 @@ def test_every_public_name_is_in_the_reference():
             assert re.search(rf"auto(class|function):: [\w.]*\b{name}\n", reference), name
 
 
+def test_every_public_method_is_in_the_reference():
+    import sklearn_binnet
+    from sklearn_binnet import plotting
+
+    reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    for module in (sklearn_binnet, plotting):
+        for name in module.__all__:
+            described = re.search(rf"autoclass:: [\w.]*\b{name}\n\n((?:   .*\n)+)", reference)[1]
+            for owner in getattr(module, name).__mro__:
+                if owner.__module__.startswith("sklearn_binnet."):
+                    for member in (member for member in vars(owner) if not member.startswith("_")):
+                        listed = re.search(rf"auto(method|property):: {member}\n", described)
+                        assert listed or member.startswith("set_"), f"{name}.{member}"
+
+
 def test_figures_of_the_comparisons_stand_in_the_benchmarks():
     """Times and ratios are copied by hand; each must be found where it was measured."""
     measured = " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "benchmarks").rglob("*.md")))

@@ -85,6 +85,7 @@ def test_red_wine(run):
     names = run("plot_red_wine")
     assert names["median_error"] <= 0.080
     assert names["median_error"] < names["expected_error"]
+    assert names["forest_error"] < names["median_error"]
     assert names["expected_root"] < names["median_root"]
 
 
