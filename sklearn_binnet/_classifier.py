@@ -404,11 +404,15 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     ) -> _Fit:
         """Check the input and lay out the training."""
         start = self._start() if self.warm_start else None
-        n_before = getattr(self, "n_features_in_", None)
-        columns, labels = self._checked(X, y, fitting=True, learn=start is None, reset=start is None)
+        try:
+            columns, labels = self._checked(X, y, fitting=True, learn=start is None, reset=start is None)
+        except ValueError as error:
+            if start is not None and "feature" in str(error):
+                error.add_note("warm_start=True goes on from the last fit's columns; False begins anew.")
+            raise
         target = Target.learn(labels, self.pos_label)
         if start is not None:
-            self._check_same_question(target, n_before)
+            self._check_same_question(target)
         self._check_threshold(target.n_labels)
         weight, used = self._row_weights(columns, sample_weight)
         columns = self._without_levels_of(used, X, columns, start)
@@ -523,13 +527,13 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         n_levels = () if self._table is None else self._table.n_levels
         return _recipe.Rows(columns, answers, weight, answer_weights(answers, weight, pairs), n_levels)
 
-    def _check_same_question(self, target: Target, n_before: int | None) -> None:
+    def _check_same_question(self, target: Target) -> None:
         """Refuse to go on with a network that answers something else."""
         past = self._target
-        if n_before != self.n_features_in_ or past.n_labels != target.n_labels:
+        if past.n_labels != target.n_labels:
             raise ValueError(
-                "warm_start=True goes on from the last fit, but X or y now have another number of columns. Use "
-                "warm_start=False, or clone the estimator."
+                f"warm_start=True goes on from the last fit, but y had {past.n_labels} columns and now has "
+                f"{target.n_labels}. Use warm_start=False, or clone the estimator."
             )
         if past.positive != target.positive or not np.array_equal(past.classes, target.classes):
             raise ValueError(
