@@ -263,10 +263,10 @@ def test_partial_fit():
 
 def test_warm_start():
     clf = net(warm_start=True).fit(X, y)
-    with pytest.raises(ValueError, match="X has 2 features, but .* expecting 4") as raised:
+    with pytest.raises(ValueError, match=r"X has 2 features, but .* expecting 4") as raised:
         clf.fit(X[:, :2], y)
     assert "warm_start=True goes on from the last fit's columns" in raised.value.__notes__[0]
-    with pytest.raises(ValueError, match="y had 1 columns and now has 3. Use warm_start=False"):
+    with pytest.raises(ValueError, match=r"y had 1 columns and now has 3\. Use warm_start=False"):
         clf.fit(X, Y)
     with pytest.raises(ValueError, match=r"the labels were \[0, 1\] .* are now \[1, 2\]"):
         clf.fit(X, y + 1)
