@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 MAX_LEVELS = 254
 """Levels a category column keeps, the most frequent ones; what is rarer counts as unknown."""
@@ -63,6 +64,8 @@ def holds_categories(X: Any, categorical_features: Any) -> bool:
         return False
     if isinstance(categorical_features, str):  # "from_dtype"
         return hasattr(X, "columns") and any(_categorical_by_type(X))
+    if sparse.issparse(X) or not (hasattr(X, "columns") or np.ndim(X) == 2):
+        return False  # scikit-learn says what is wrong
     return bool(np.size(categorical_features)) and bool(_chosen_columns(X, categorical_features).any())
 
 

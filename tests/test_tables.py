@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_matrix
 
 from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._table import MAX_LEVELS, UNKNOWN, Table, holds_categories
@@ -263,3 +264,10 @@ def test_strings_of_arrow():
     X = with_pandas().astype({"kind": pd.ArrowDtype(arrow.string())})
     table = Table.learn(X, "from_dtype")
     assert table.levels[1] == ("ash", "elm", "oak", None)
+
+
+def test_what_is_no_table_at_all():
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        net(categorical_features=[0]).fit(csr_matrix(rng.integers(0, 3, (N, 2))), answer)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        net(categorical_features=[0]).fit(rng.integers(0, 3, N), answer)
