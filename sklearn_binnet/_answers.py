@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
-from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates
+from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
 from sklearn_binnet._target import Target, binary_labels
 
 _NO_LABELS = object()
@@ -30,16 +30,17 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ what comes in
     def _checked(
-        self, X: Any, y: Any = _NO_LABELS, fitting: bool = False, learn: bool = False, reset: bool = False
+        self, X: Any, y: Any = _NO_LABELS, fills: bool | None = None, learn: bool = False, reset: bool = False
     ) -> Any:
         """Return columns (n, d) of numbers, float32 or float64; with `y` also the labels, dense or sparse.
 
-        Numbers may be missing (NaN) where the encoding fills them in; levels of categories are numbers already.
+        Numbers may be missing (NaN) where the encoding fills them in: as `fills` says, else as the fitted one does.
+        Levels of categories are numbers already.
         """
         if learn:
             categorical = self.categorical_features
             self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
-        fills = self._takes_missing() if fitting else self._fitted.encoder.encoding is not None
+        fills = self._fitted.encoder.encoding is not None if fills is None else fills
         finite: Any = "allow-nan" if fills else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
         try:
@@ -50,6 +51,8 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
                     return check_array(X, estimator=self, input_name="X", **options)
                 return check_X_y(X, y, multi_output=True, estimator=self, **options)
             refuse_dates(X)
+            if not learn and self.categorical_features is not None:
+                refuse_new_categories(X)
             if y is _NO_LABELS:
                 return validate_data(self, X, reset=reset, **options)
             return validate_data(self, X, y, multi_output=True, reset=reset, **options)
@@ -62,10 +65,6 @@ class NetworkAnswers(ClassifierMixin, BaseEstimator):
             if (clear := number_error(X, error)) is not None:
                 raise clear from error
             raise
-
-    def _takes_missing(self) -> bool:
-        """Return whether a fit with these parameters fills missing numbers in."""
-        raise NotImplementedError
 
     def to_matrix(self, X: ArrayLike) -> NDArray:
         """Return a table as the matrix of numbers that `model_` takes.

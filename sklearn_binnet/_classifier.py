@@ -28,6 +28,7 @@ from sklearn_binnet._compat import (
     safe_indexing,
     with_callbacks,
 )
+from sklearn_binnet._defaults import encoding_of
 from sklearn_binnet._models._activations import ACTIVATIONS
 from sklearn_binnet._models._columns import ENCODINGS
 from sklearn_binnet._table import Table
@@ -405,7 +406,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Check the input and lay out the training."""
         start = self._start() if self.warm_start else None
         try:
-            columns, labels = self._checked(X, y, fitting=True, learn=start is None, reset=start is None)
+            columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
         except ValueError as error:
             if start is not None and "feature" in str(error):
                 error.add_note("warm_start=True goes on from the last fit's columns; False begins anew.")
@@ -470,7 +471,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """
         with self._all_or_nothing():
             start = self._start()
-            columns, labels = self._checked(X, y, fitting=True, learn=start is None, reset=start is None)
+            columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
             if start is not None and classes is not None and not np.array_equal(np.unique(classes), target.classes):
                 raise ValueError(
@@ -511,7 +512,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             raise
 
     def _takes_missing(self) -> bool:
-        return _recipe.Defaults.of(self.get_params(deep=False)).encoding is not None
+        """Return whether a fit with these parameters fills missing numbers in."""
+        return encoding_of(self.get_params(deep=False)) is not None
 
     def _without_levels_of(self, used: Any, X: Any, columns: NDArray, start: _recipe.Start | None) -> NDArray:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
@@ -573,7 +575,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             given, missing = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise ValueError(f"X_val and y_val must be given together, got {given} without {missing}.")
         try:
-            columns, labels = self._checked(X_val, y_val, fitting=True)
+            columns, labels = self._checked(X_val, y_val, fills=self._takes_missing())
         except ValueError as error:
             raise ValueError(f"X_val and y_val must be like X and y, but: {error}") from error
         weight, used = self._row_weights(columns, sample_weight_val, "sample_weight_val")

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from sklearn_binnet._models import _constants as constants
+from sklearn_binnet._defaults import Defaults
 from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._models._columns import ColumnEncoder
+from sklearn_binnet._models._constants import MAX_ONE_HOT
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._target import is_number, strata, validation_split
 from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._isolation import draw_seeds
 from sklearn_binnet._training._optimizer import Optimizer, describe
-from sklearn_binnet._training._plan import bucket
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -45,52 +45,6 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.X)
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What a parameter of None (of `encoding`: "auto") stands for."""
-
-    encoding: str | None
-    n_estimators: int
-    schedule: str
-    epochs: int
-    planned: bool
-    """Whether the learning rate is planned from the first step to the last."""
-
-    @classmethod
-    def of(cls, params: dict[str, Any]) -> Defaults:
-        """Return them for these parameters: the recipe is the built-in network's, a user's network has its own ways."""
-        builtin = params["model"] is None
-        encoding, schedule = params["encoding"], params["learning_rate_schedule"]
-        n_estimators, epochs = params["n_estimators"], params["epochs"]
-        if encoding == "auto":
-            encoding = "piecewise_linear" if builtin else "standardize"
-        if schedule is None:
-            fixed = callable(params["learning_rate"])  # a Keras schedule says all there is to say
-            schedule = "coslog4" if builtin and not fixed else "constant"
-        planned = schedule != "constant"
-        if n_estimators is None:
-            n_estimators = constants.N_ESTIMATORS if builtin else 1
-        if epochs is None:
-            epochs = constants.PLANNED_EPOCHS if planned else constants.OPEN_EPOCHS
-        return cls(encoding, n_estimators, schedule, epochs, planned)
-
-    def batch_size(self, n_rows: int) -> int:
-        """Return the rows of a step.
-
-        256, or a quarter of a smaller table; under a constant rate a power of two that makes about 64 steps an epoch.
-        """
-        if self.planned:
-            return min(bucket(-(-n_rows // 4)), 256)
-        return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
-
-    def learning_rate(self, hidden_layer_sizes: Sequence[int]) -> float:
-        """Return Adam's step for the built-in network: the wider, the smaller; less if it never falls."""
-        widest = max(hidden_layer_sizes, default=1)
-        if self.planned:
-            return constants.PLANNED_STEP / widest**0.5
-        return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
 
 
 def lay_folds(answers: NDArray[np.float32], params: dict[str, Any], n_estimators: int, seed: int) -> list[Fold]:
@@ -128,7 +82,7 @@ def encoder_for(encoding: str | None, params: dict[str, Any], rows: Rows, parts:
         rows.sample_weight[train],
         n_bins=params["n_bins"],
         n_levels=rows.n_levels,
-        max_one_hot=constants.MAX_ONE_HOT if params["model"] is None else MAX_LEVELS,  # users' models embed nothing
+        max_one_hot=MAX_ONE_HOT if params["model"] is None else MAX_LEVELS,  # users' models embed nothing
     )
 
 

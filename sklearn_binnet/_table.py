@@ -79,6 +79,16 @@ def refuse_dates(X: Any) -> None:
             raise _dates(f"column {name!r}")
 
 
+def refuse_new_categories(X: Any) -> None:
+    """Refuse a DataFrame in which a column of numbers has become one of categories since `fit`."""
+    changed = [X.columns[i] for i, now in enumerate(_categorical_by_type(X)) if now] if hasattr(X, "columns") else []
+    if changed:
+        raise ValueError(
+            f"column {changed[0]!r} of X held numbers in fit and now holds categories or strings. Give it the type it "
+            "had."
+        )
+
+
 def _dates(called: str) -> ValueError:
     return ValueError(
         f"{called} of X holds dates or durations. Turn it into numbers first, as in (date - start).dt.days."

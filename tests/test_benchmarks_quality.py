@@ -241,7 +241,6 @@ class TestRuns:
         assert self.run(folder, tmp_path, "--models", models, "--splits", "3") == 0
         assert capsys.readouterr().err == ""
 
-        pytest.importorskip("matplotlib")
         results = tmp_path / "results"
         out = ["--out", str(tmp_path / "out"), "--results", str(results), "--ours", "logistic"]
         assert command.main(["report", *out]) == 0

@@ -20,14 +20,15 @@ FLOORS = {
     "_thresholds": 2,
     "_training": 3,
     "_models": 4,
-    "_recipe": 5,
-    "datasets": 6,
-    "plotting": 6,
-    "_answers": 7,
-    "_tuning": 7,
-    "_classifier": 8,
-    "_tuner": 8,
-    "__init__": 9,
+    "_defaults": 5,
+    "_recipe": 6,
+    "datasets": 7,
+    "plotting": 7,
+    "_answers": 8,
+    "_tuning": 8,
+    "_classifier": 9,
+    "_tuner": 9,
+    "__init__": 10,
 }
 """The rooms from the ground up; a room imports from lower floors and from itself, never across."""
 

@@ -75,7 +75,7 @@ def test_absent_where_scikit_learn_has_no_callbacks():
 
 
 def test_scikit_learns_scoring_monitor_sees_every_epoch():
-    callback = pytest.importorskip("sklearn.callback")
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     monitor = callback.ScoringMonitor(scoring="accuracy")
     clf = BinaryNetClassifier(early_stopping=False, **SMALL).set_callbacks(monitor).fit(X, y)
     epochs = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
@@ -84,8 +84,7 @@ def test_scikit_learns_scoring_monitor_sees_every_epoch():
 
 
 def test_scikit_learns_progress_bar_runs():
-    callback = pytest.importorskip("sklearn.callback")
-    pytest.importorskip("rich")
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     with_bar = BinaryNetClassifier(**SMALL).set_callbacks(callback.ProgressBar()).fit(X, y)
     without = BinaryNetClassifier(**SMALL).fit(X, y)
     np.testing.assert_array_equal(with_bar.predict_proba(X), without.predict_proba(X))

@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._calibration import fit_temperatures
-from sklearn_binnet._recipe import Defaults
+from sklearn_binnet._defaults import Defaults
 from tests.small import X, Y, net, y
 
 QUICK = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
@@ -117,9 +117,13 @@ def test_own_validation_rows_stop_all():
 
 
 def test_defaults_of_own_models():
-    auto = {"encoding": "auto"} | dict.fromkeys(("learning_rate_schedule", "n_estimators", "epochs", "learning_rate"))
+    unset = ("learning_rate_schedule", "n_estimators", "epochs", "learning_rate")
+    auto = {"encoding": "auto", "optimizer": "adam"} | dict.fromkeys(unset)
     ours, theirs = Defaults.of(auto | {"model": None}), Defaults.of(auto | {"model": object()})
     assert (ours.encoding, ours.n_estimators, ours.schedule, ours.epochs) == ("piecewise_linear", 5, "coslog4", 32)
+    falling = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
+    for own in ({"optimizer": keras.optimizers.Adam(falling)}, {"learning_rate": falling}):
+        assert not Defaults.of(auto | {"model": None} | own).planned
     assert (theirs.encoding, theirs.n_estimators, theirs.schedule, theirs.epochs) == ("standardize", 1, "constant", 200)
 
 

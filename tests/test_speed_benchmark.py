@@ -173,7 +173,6 @@ def test_command_measures_in_new_processes_and_writes_results(tmp_path, capsys):
 
 
 def test_curves_are_drawn(tmp_path):
-    pytest.importorskip("matplotlib")
     curves = {"mlp": {"rows": [[10, 0.1], [100, 1.0]]}, OURS: {"members": [[1, 0.2], [2, 0.3]]}}
     scaling.draw(curves, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_matrix
 
@@ -150,8 +151,12 @@ def test_columns_that_changed(change, message):
 def test_numbers_that_became_strings():
     X = pd.DataFrame({"a": rng.normal(size=N), "b": rng.normal(size=N)})
     clf = net(epochs=1).fit(X, answer)
+    for changed in (X.assign(b="much"), X.assign(b="1.5"), X.assign(b=pd.Categorical(rng.integers(0, 3, N)))):
+        with pytest.raises(ValueError, match="column 'b' of X held numbers in fit and now holds categories or strings"):
+            clf.predict(changed)
+    array = net(epochs=1).fit(X.to_numpy(), answer)
     with pytest.raises(ValueError, match="A column that held numbers in fit must hold numbers now"):
-        clf.predict(X.assign(b="much"))
+        array.predict(np.full((2, 2), "much"))
 
 
 @pytest.mark.parametrize(
@@ -260,8 +265,7 @@ def test_dates_are_refused_where_all_else_is_numbers():
 
 
 def test_strings_of_arrow():
-    arrow = pytest.importorskip("pyarrow")
-    X = with_pandas().astype({"kind": pd.ArrowDtype(arrow.string())})
+    X = with_pandas().astype({"kind": pd.ArrowDtype(pa.string())})
     table = Table.learn(X, "from_dtype")
     assert table.levels[1] == ("ash", "elm", "oak", None)
 

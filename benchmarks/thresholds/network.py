@@ -29,6 +29,9 @@ def our_network():
 
     return BinaryNetClassifier(
         hidden_layer_sizes=HIDDEN,
+        activation="relu",
+        encoding="standardize",
+        learning_rate_schedule="constant",
         epochs=EPOCHS,
         batch_size=BATCH,
         learning_rate=RATE,

@@ -69,7 +69,7 @@ def fresh_copy(model: Any, n_features: int) -> Any:
     """
     try:
         copy = _copy_graph(model) if is_graph(model) else type(model).from_config(quiet_config(model.get_config))
-    except Exception as error:
+    except Exception as error:  # a user's code ran, and may raise anything
         own = foreign_part(model) or "something"
         raise ValueError(
             f"model is a Keras model with {own}, and cannot be copied ({type(error).__name__}: {error}). Pass a "

@@ -297,7 +297,7 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
                 first_half = _evaluate(answers, y[: rows // 2], outputs[: rows // 2])
                 # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.
                 whole = values.mean() if labels == 1 else np.mean(answers._call(_tensor(y), _tensor(outputs)))
-        except Exception as error:
+        except Exception as error:  # a user's code ran, and may raise anything
             problem = problem or f" ({type(error).__name__}: {error})"
             continue
         if values.shape == (rows, labels) and np.isclose(values.mean(), whole, rtol=1e-4):
