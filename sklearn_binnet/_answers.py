@@ -10,8 +10,8 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
+from sklearn_binnet._labels import Target, binary_labels
 from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
-from sklearn_binnet._target import Target, binary_labels
 
 _NO_LABELS = object()
 

@@ -15,7 +15,7 @@ from scipy.special import expit
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from sklearn_binnet import _recipe
+from sklearn_binnet import _fit
 from sklearn_binnet._answers import NetworkAnswers
 from sklearn_binnet._calibration import fit_temperatures
 from sklearn_binnet._compat import (
@@ -28,29 +28,29 @@ from sklearn_binnet._compat import (
     safe_indexing,
     with_callbacks,
 )
-from sklearn_binnet._defaults import encoding_of
-from sklearn_binnet._models._activations import ACTIVATIONS
-from sklearn_binnet._models._columns import ENCODINGS
+from sklearn_binnet._config import encoding_of
+from sklearn_binnet._labels import ClassWeights, Target, answer_weights, class_weights
+from sklearn_binnet._networks._activations import ACTIVATIONS
+from sklearn_binnet._networks._columns import ENCODINGS
 from sklearn_binnet._table import Table
-from sklearn_binnet._target import ClassWeights, Target, answer_weights, class_weights
-from sklearn_binnet._training._contract import EpochReport, Trained
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._plan import SCHEDULES
 from sklearn_binnet._training._progress import progress_bar
+from sklearn_binnet._training._schedule import SCHEDULES
+from sklearn_binnet._training._types import EpochReport, Trained
 
 
 class _Fit(NamedTuple):
     """A fit that is laid out but not trained."""
 
-    plan: _recipe.Plan
+    plan: _fit.Plan
     columns: NDArray
     labels: Any
     target: Target
-    rows: _recipe.Rows
+    rows: _fit.Rows
     used: Any
     """Which rows of `columns` are in `rows`."""
     made_folds: bool
-    start: _recipe.Start | None
+    start: _fit.Start | None
 
 
 class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
@@ -427,18 +427,18 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         pairs = class_weights(answers, weight[used], params["class_weight"], target)
         rows = self._rows(columns[used], answers, weight[used], pairs)
         held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
-        plan = _recipe.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
+        plan = _fit.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
         return _Fit(plan, columns, labels, target, rows, used, held_out is None, start)
 
     def _finish(self, fit: _Fit, trained: list[Trained]) -> None:
         """Store what a training gave."""
         self._keep(fit.plan, trained, fit.target, fit.start)
-        self.history_ = _recipe.mean_history(trained)
+        self.history_ = _fit.mean_history(trained)
         self.histories_ = [t.history for t in trained]
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
         if len(trained) > 1 and fit.made_folds and fit.start is None:
-            logits = _recipe.out_of_fold_logits(self._fitted, fit.rows, fit.plan)
+            logits = _fit.out_of_fold_logits(self._fitted, fit.rows, fit.plan)
             if self.calibration is not None:
                 self._fitted.temperature = fit_temperatures(logits, fit.rows.answers, fit.rows.answer_weights)
             out_of_fold = np.full((len(fit.columns), fit.target.n_labels), np.nan)
@@ -488,12 +488,12 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             pairs = class_weights(answers, weight[used], params["class_weight"], target)
             rows = self._rows(columns[used], answers, weight[used], pairs)
             params |= {"epochs": 1, "early_stopping": False}
-            plan = _recipe.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
+            plan = _fit.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
             trained = self._train(plan, columns, labels, target)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
             self._tell_temperature()
-            self.history_ = {k: past.get(k, []) + v for k, v in _recipe.mean_history(trained).items()}
+            self.history_ = {k: past.get(k, []) + v for k, v in _fit.mean_history(trained).items()}
             self.histories_ = [self.history_]
             self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
         return self
@@ -515,7 +515,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Return whether a fit with these parameters fills missing numbers in."""
         return encoding_of(self.get_params(deep=False)) is not None
 
-    def _without_levels_of(self, used: Any, X: Any, columns: NDArray, start: _recipe.Start | None) -> NDArray:
+    def _without_levels_of(self, used: Any, X: Any, columns: NDArray, start: _fit.Start | None) -> NDArray:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
@@ -524,10 +524,10 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
 
     def _rows(
         self, columns: NDArray, answers: NDArray[np.float32], weight: NDArray, pairs: ClassWeights | None
-    ) -> _recipe.Rows:
+    ) -> _fit.Rows:
         """Return rows with the weight of every answer."""
         n_levels = () if self._table is None else self._table.n_levels
-        return _recipe.Rows(columns, answers, weight, answer_weights(answers, weight, pairs), n_levels)
+        return _fit.Rows(columns, answers, weight, answer_weights(answers, weight, pairs), n_levels)
 
     def _check_same_question(self, target: Target) -> None:
         """Refuse to go on with a network that answers something else."""
@@ -566,7 +566,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
 
     def _validation_rows(
         self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target, pairs: ClassWeights | None
-    ) -> _recipe.Rows | None:
+    ) -> _fit.Rows | None:
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val, got neither.")
@@ -586,13 +586,13 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
         """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
         defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
-        return _recipe.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
+        return _fit.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
 
-    def _start(self) -> _recipe.Start | None:
+    def _start(self) -> _fit.Start | None:
         """Return what warm_start and partial_fit go on from."""
         return getattr(self, "_resume", None)
 
-    def _train(self, plan: _recipe.Plan, X: NDArray, y: NDArray, target: Target) -> list[Trained]:
+    def _train(self, plan: _fit.Plan, X: NDArray, y: NDArray, target: Target) -> list[Trained]:
         """Train, with progress shown to who wants to see it."""
         with ExitStack() as stack:
             hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
@@ -632,16 +632,16 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """Train several fits, side by side where their networks allow."""
         with ExitStack() as stack:
             hook = stack.enter_context(progress_bar(fits[0].plan.settings.epochs)) if self.verbose and fits else None
-            return _recipe.train_many([fit.plan for fit in fits], hook)
+            return _fit.train_many([fit.plan for fit in fits], hook)
 
-    def _keep(self, plan: _recipe.Plan, trained: list[Trained], target: Target, start: _recipe.Start | None) -> None:
+    def _keep(self, plan: _fit.Plan, trained: list[Trained], target: Target, start: _fit.Start | None) -> None:
         """Store what the training gave, as plain data."""
         self._fitted = plan.network.fitted([t.weights for t in trained])
         if start is not None:
             self._fitted.temperature = start.fitted.temperature
         n_trainings = 1 if start is None else start.n_trainings + 1
         states = [t.optimizer_state for t in trained]
-        self._resume = _recipe.Start(self._fitted, states, n_trainings, plan.settings.optimizer)
+        self._resume = _fit.Start(self._fitted, states, n_trainings, plan.settings.optimizer)
         self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
         for stale in ("_keras", "oof_proba_", "pos_label_"):
             self.__dict__.pop(stale, None)

@@ -14,16 +14,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples
-from sklearn_binnet._tuning._choice import recost
 from sklearn_binnet._tuning._costs import asks_for_cost, check_row_costs
 from sklearn_binnet._tuning._crossfit import fit_models, make_splits
 from sklearn_binnet._tuning._evidence import average_by_row, collect, collect_labels, without_rows
 from sklearn_binnet._tuning._folds import unrouted
 from sklearn_binnet._tuning._multilabel import choose
+from sklearn_binnet._tuning._objective import resolve_scoring, routed_scorer
 from sklearn_binnet._tuning._predictions import TunedPredictions
 from sklearn_binnet._tuning._request import check_estimator, check_request
-from sklearn_binnet._tuning._scoring import resolve_scoring, routed_scorer
 from sklearn_binnet._tuning._target import check_target, find_labels, prefit_classes
+from sklearn_binnet._tuning._tune import recost
 
 # Rows up to which `ensemble="auto"` averages the fold models: measured up to 15,000, a judgement beyond.
 AUTO_ENSEMBLE_ROWS = 20_000

@@ -6,13 +6,13 @@ marked `xla` train as users do; the engine's own tests choose for themselves.
 
 import pytest
 
-from sklearn_binnet._training import _fast
+from sklearn_binnet._training import _compiled
 
-AS_USERS_DO = _fast.XLA_FROM_STEPS
-_fast.XLA_FROM_STEPS = 10**9
+AS_USERS_DO = _compiled.XLA_FROM_STEPS
+_compiled.XLA_FROM_STEPS = 10**9
 
 
 @pytest.fixture(autouse=True)
 def xla_where_asked(request, monkeypatch):
     if request.node.get_closest_marker("xla"):
-        monkeypatch.setattr(_fast, "XLA_FROM_STEPS", AS_USERS_DO)
+        monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", AS_USERS_DO)

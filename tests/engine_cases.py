@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._training import _general
-from sklearn_binnet._training._contract import Data, Member, Settings
+from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._training import _keras_fit
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._optimizer import describe
+from sklearn_binnet._training._optimizers import describe
+from sklearn_binnet._training._types import Data, Member, Settings
 
 N_FEATURES = 4
 
@@ -49,7 +49,7 @@ def fast(network, data, member, settings):
 
 def general(network, data, member, settings):
     """Train one member by `Model.fit`."""
-    return _general.train_member(network, data, member, settings)
+    return _keras_fit.train_member(network, data, member, settings)
 
 
 def assert_same(a, b, rtol=1e-5, atol=1e-5):

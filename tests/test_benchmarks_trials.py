@@ -14,7 +14,7 @@ from benchmarks.quality.trials import __main__ as trials_command
 from benchmarks.quality.trials import figures, network, recipes, store
 from benchmarks.quality.trials import report as trials_report
 from sklearn_binnet import BinaryNetClassifier
-from sklearn_binnet._models._piecewise import PiecewiseLinear
+from sklearn_binnet._networks._piecewise import PiecewiseLinear
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from hypothesis.extra.numpy import arrays
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 
-from sklearn_binnet._models import _piecewise
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._models._encoding import Identity, Standardizer
-from sklearn_binnet._models._members import raw_input
-from sklearn_binnet._models._piecewise import PiecewiseLinear, split_bins
+from sklearn_binnet._networks import _piecewise
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoding import Identity, Standardizer
+from sklearn_binnet._networks._fitted import raw_input
+from sklearn_binnet._networks._piecewise import PiecewiseLinear, split_bins
 
 tables = arrays(
     np.float64,

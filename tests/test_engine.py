@@ -14,21 +14,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from sklearn_binnet._training import _fast, _program
-from sklearn_binnet._training._contract import TrainingDiverged
+from sklearn_binnet._training import _compiled, _program
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._types import TrainingDiverged
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 
 
 @pytest.fixture(autouse=True)
 def xla_for_short_trainings(monkeypatch):
-    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 0)
+    monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", 0)
 
 
 @pytest.fixture
 def plain_tensorflow(monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
 
 
 def programs():
@@ -132,7 +132,7 @@ def test_same_seed_same_bits_whatever_ran_before(path, monkeypatch):
     random.seed(7)
     other = make_network((3,))
     with monkeypatch.context() as plain:
-        plain.setattr(_fast, "xla_works", lambda: False)
+        plain.setattr(_compiled, "xla_works", lambda: False)
         fast(other, make_data(seed=5), make_member(other, seed=9), make_settings(epochs=2))
     path(network, data, replace(member, seed=77, dropout_rates=None), settings)
     again = path(network, data, replace(member, dropout_rates=None), settings)
@@ -267,7 +267,7 @@ def test_without_xla_the_same_meaning(monkeypatch):
     settings = make_settings(epochs=6, metrics=["accuracy"])
     member = diverse_members(network)[0]
     with_xla = fast(network, data, member, settings)
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
     known = len(programs())
     assert_same(with_xla, fast(network, data, member, settings))
     assert len(programs()) == known + 1
@@ -294,7 +294,7 @@ def test_fits_again_and_again_keep_no_memory():
 @pytest.mark.parametrize("path", [fast, general])
 @pytest.mark.parametrize("schedule", ["constant", keras.optimizers.schedules.ExponentialDecay(0.05, 2, 0.5)])
 def test_two_epochs_after_three_are_five(path, schedule, monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
     network, data = make_network(), make_data()
     member = make_member(network)
     settings = make_settings(epochs=5, batch_size=50, schedule=schedule)  # full batch: the order of rows is all one
@@ -310,7 +310,7 @@ def test_two_epochs_after_three_are_five(path, schedule, monkeypatch):
 
 @pytest.mark.parametrize("path", [fast, general])
 def test_going_on_with_another_learning_rate_or_optimizer(path, monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
     network, data = make_network(), make_data()
     settings = make_settings()
     done = path(network, data, make_member(network), settings)
@@ -325,7 +325,7 @@ def test_going_on_with_another_learning_rate_or_optimizer(path, monkeypatch):
 # ------------------------------------------------------------------ divergence
 @pytest.mark.parametrize("path", ["fast", "general"])
 def test_divergence(path, monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
     network, data = make_network(activation="linear"), make_data()
     if path == "general":
         network = replace(network, keras_reason="asked for by the test")
@@ -346,7 +346,7 @@ def test_divergence(path, monkeypatch):
 # ------------------------------------------------------------------ hooks
 @pytest.mark.parametrize("path", [fast, general])
 def test_on_epoch_sees_weights_and_can_stop(path, monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
     network, data = make_network(), make_data()
     reports, weights = [], []
 
@@ -366,8 +366,8 @@ def test_on_epoch_sees_weights_and_can_stop(path, monkeypatch):
 
 
 def test_xla_is_for_trainings_of_many_steps(monkeypatch):
-    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 50)
+    monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", 50)
     network = make_network()
     member = make_member(network)  # 50 rows: 4 steps of 16
-    assert not _fast.xla_pays([member], make_settings(epochs=12))
-    assert _fast.xla_pays([member], make_settings(epochs=13))
+    assert not _compiled.xla_pays([member], make_settings(epochs=12))
+    assert _compiled.xla_pays([member], make_settings(epochs=13))

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._training import _fast
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._engine import reason_for_keras, train
 from tests.engine_cases import assert_same, fast, make_data, make_member, make_network, make_settings
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 @pytest.fixture(autouse=True)
 def plain_tensorflow(monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
 
 
 @pytest.fixture(params=["fast", "general"])

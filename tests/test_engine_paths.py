@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from sklearn_binnet._training import _fast
+from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._engine import reason_for_keras
-from sklearn_binnet._training._optimizer import describe
+from sklearn_binnet._training._optimizers import describe
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
@@ -20,13 +20,13 @@ TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 @pytest.fixture(autouse=True)
 def plain_tensorflow(monkeypatch):
     """Leave XLA out: the same program in a quarter of the compile time. Tests marked `with_xla` ask for it."""
-    monkeypatch.setattr(_fast, "xla_works", lambda: False)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: False)
 
 
 @pytest.fixture
 def with_xla(plain_tensorflow, monkeypatch):
-    monkeypatch.setattr(_fast, "xla_works", lambda: True)
-    monkeypatch.setattr(_fast, "XLA_FROM_STEPS", 0)
+    monkeypatch.setattr(_compiled, "xla_works", lambda: True)
+    monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", 0)
 
 
 def assert_paths_agree(network, data, member, settings, **tolerance):
@@ -70,7 +70,7 @@ def test_optimizer(name):
 
 def test_every_elementwise_optimizer_is_compared():
     compared = {describe(make()).config["class_name"] for make in OPTIMIZERS.values()}
-    assert compared == _fast.ELEMENTWISE_OPTIMIZERS
+    assert compared == _compiled.ELEMENTWISE_OPTIMIZERS
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._models._architecture import fresh_copy
-from sklearn_binnet._models._heads import Head, recognise_head
-from sklearn_binnet._models._losses import resolve_loss
-from sklearn_binnet._models._user import resolve_user_model
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._networks._heads import Head, recognise_head
+from sklearn_binnet._networks._keras_copy import fresh_copy
+from sklearn_binnet._networks._losses import resolve_loss
+from sklearn_binnet._networks._user_network import resolve_user_model
+from sklearn_binnet._training._random import isolated_random
 
 N_FEATURES = 3
 

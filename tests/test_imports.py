@@ -14,14 +14,14 @@ MODULES = sorted(ROOT.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "scikeras", "pandas", "polars", "matplotlib"}
 FLOORS = {
     "_compat": 0,
-    "_target": 1,
+    "_labels": 1,
     "_table": 1,
     "_calibration": 1,
     "_thresholds": 2,
     "_training": 3,
-    "_models": 4,
-    "_defaults": 5,
-    "_recipe": 6,
+    "_networks": 4,
+    "_config": 5,
+    "_fit": 6,
     "datasets": 7,
     "plotting": 7,
     "_answers": 8,
@@ -80,9 +80,9 @@ def test_heavy_packages_come_late_and_where_they_belong(module):
         if package in HEAVY:
             assert not at_import, f"{name} is imported when {path.name} is"
         if package in ("tensorflow", "keras"):
-            assert room in ("_models", "_training"), f"{name} in {room}"
+            assert room in ("_networks", "_training"), f"{name} in {room}"
         if package == "scikeras":
-            assert path.relative_to(ROOT).as_posix() == "_models/_scikeras.py"
+            assert path.relative_to(ROOT).as_posix() == "_networks/_scikeras.py"
         assert not name.startswith("keras.src")
 
 
@@ -94,7 +94,7 @@ def test_rooms_that_know_no_scikit_learn_and_no_estimator(module):
     assert not private or room_of(path) == "_compat"
 
 
-@pytest.mark.parametrize("name", ["sklearn_binnet", "sklearn_binnet._models", "sklearn_binnet._training._engine"])
+@pytest.mark.parametrize("name", ["sklearn_binnet", "sklearn_binnet._networks", "sklearn_binnet._training._engine"])
 def test_importing_stays_light(name):
     """scikit-learn 1.9 imports pandas by itself where there is one; we add nothing heavy to what it loads."""
     code = (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_binnet import BinaryNetClassifier
-from sklearn_binnet._training._contract import EpochReport
 from sklearn_binnet._training._progress import progress_bar
+from sklearn_binnet._training._types import EpochReport
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))

@@ -13,9 +13,9 @@ import pytest
 import tensorflow as tf
 from scikeras.wrappers import KerasClassifier, KerasRegressor
 
-from sklearn_binnet._models._forward import forward
-from sklearn_binnet._models._scikeras import is_wrapper
-from sklearn_binnet._models._user import UserNetwork, resolve_user_model
+from sklearn_binnet._networks._forward import forward
+from sklearn_binnet._networks._scikeras import is_wrapper
+from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
 
 layers = keras.layers
 D = 3
@@ -278,8 +278,8 @@ def test_a_fitted_network_pickles_without_scikeras_way_of_pickling_models(tmp_pa
     script = f"""
 import json, sys
 import numpy as np
-from sklearn_binnet._models._user import UserNetwork
-from sklearn_binnet._models._forward import forward
+from sklearn_binnet._networks._user_network import UserNetwork
+from sklearn_binnet._networks._forward import forward
 network = UserNetwork.from_state(json.loads({json.dumps(state)!r}))
 found = forward(network, list(np.load({path!r}).values()), np.asarray({rows(5).tolist()!r}))
 assert "scikeras" not in sys.modules
@@ -294,8 +294,8 @@ def test_other_models_never_import_scikeras():
     script = """
 import sys
 import keras
-from sklearn_binnet._models._user import resolve_user_model
-from sklearn_binnet._models._forward import forward
+from sklearn_binnet._networks._user_network import resolve_user_model
+from sklearn_binnet._networks._forward import forward
 def build():
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
 for model in (build, build()):

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._models import _forward
-from sklearn_binnet._models._forward import LARGE, MIDDLE, SMALL, forward
-from sklearn_binnet._models._user import UserNetwork, resolve_user_model
+from sklearn_binnet._networks import _forward
+from sklearn_binnet._networks._forward import LARGE, MIDDLE, SMALL, forward
+from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
 
 layers, ops = keras.layers, keras.ops
 D = 4
@@ -722,7 +722,7 @@ def test_another_backend_needs_keras_and_no_trace(monkeypatch):
 def test_importing_takes_no_keras():
     script = """
 import sys
-from sklearn_binnet._models import _user, _forward, _heads, _losses, _scikeras
+from sklearn_binnet._networks import _user_network, _forward, _heads, _losses, _scikeras
 assert not {"keras", "tensorflow", "scikeras"} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True)

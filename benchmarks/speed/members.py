@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 
 def network_of(shape, X) -> Any:
     """Return the package's built-in network for standardised columns."""
-    from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-    from sklearn_binnet._models._columns import ColumnEncoder
+    from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
+    from sklearn_binnet._networks._columns import ColumnEncoder
 
     encoder = ColumnEncoder.fit("standardize", X)
     spec = Spec(encoder.n_encoded, shape.hidden, "relu", shape.batch_normalization, 1)
@@ -20,7 +20,7 @@ def network_of(shape, X) -> Any:
 
 def prepare(shape, X, y, n_members: int) -> tuple[Any, Any, list, Any]:
     """Return what the engine wants; member k trains without fold k of the rows, by its own seed."""
-    from sklearn_binnet._training._contract import Data, Member, Settings
+    from sklearn_binnet._training._types import Data, Member, Settings
 
     network = network_of(shape, X)
     answers = y.astype(np.float32)[:, None]

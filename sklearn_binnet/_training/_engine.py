@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._training import _fast
-from sklearn_binnet._training._contract import (
+from sklearn_binnet._training import _compiled
+from sklearn_binnet._training._callbacks import needs_batches
+from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._types import (
     Data,
     Member,
     Network,
@@ -16,8 +18,6 @@ from sklearn_binnet._training._contract import (
     Trained,
     TrainingDiverged,
 )
-from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._watch import needs_batches
 
 
 def train(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> list[Trained]:
@@ -40,11 +40,11 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
     for indices in groups:
         company = [members[i] for i in indices]
         if reason_for_keras(network, settings):
-            from sklearn_binnet._training import _general  # late: most trainings never need it
+            from sklearn_binnet._training import _keras_fit  # late: most trainings never need it
 
-            results = [_general.train_member(network, data, company[0], settings)]
+            results = [_keras_fit.train_member(network, data, company[0], settings)]
         else:
-            results = _fast.train_together(network, data, company, settings)
+            results = _compiled.train_together(network, data, company, settings)
         for i, result in zip(indices, results, strict=True):
             trained[i] = result
         _check_finite(trained, settings)
@@ -62,7 +62,7 @@ def reason_for_keras(network: Network, settings: Settings) -> str | None:
     name, config = settings.optimizer["class_name"], settings.optimizer["config"]
     if "class" in settings.optimizer:
         return f"the optimizer {name} is not one of Keras' own"
-    if name not in _fast.ELEMENTWISE_OPTIMIZERS:
+    if name not in _compiled.ELEMENTWISE_OPTIMIZERS:
         return f"the optimizer {name} does not work element by element"
     for option in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor"):
         if config.get(option):
@@ -80,7 +80,7 @@ def _companions(members: Sequence[Member], batch_size: int) -> list[list[int]]:
     groups: dict[tuple[int, bool, int], list[int]] = {}
     for i, member in enumerate(members):
         steps = -(-len(member.train) // batch_size)
-        key = steps, len(member.validation) > 0, _fast.steps_done(member.optimizer_state)
+        key = steps, len(member.validation) > 0, _compiled.steps_done(member.optimizer_state)
         groups.setdefault(key, []).append(i)
     return list(groups.values())
 

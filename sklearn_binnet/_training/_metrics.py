@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._training._random import isolated_random
 
 
 class MetricSet:

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._contract import Network
-from sklearn_binnet._training._isolation import isolated_random
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._layout import Layout
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._optimizer import member_optimizer
+from sklearn_binnet._training._optimizers import member_optimizer
+from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._types import Network
 
 MAX_PROGRAMS = 32
 

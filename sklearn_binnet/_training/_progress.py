@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._training._contract import EpochReport
+from sklearn_binnet._training._types import EpochReport
 
 
 @contextmanager

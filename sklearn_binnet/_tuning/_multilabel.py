@@ -9,9 +9,9 @@ import numpy as np
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import is_scorer, scorer_parts
-from sklearn_binnet._tuning._choice import build_problem, fold_thresholds, make_settings, tune
 from sklearn_binnet._tuning._costs import asks_for_cost, check_cost_matrix, check_costs_are_used, cost_setup
-from sklearn_binnet._tuning._scoring import Objective, resolve_scoring, without_average
+from sklearn_binnet._tuning._objective import Objective, resolve_scoring, without_average
+from sklearn_binnet._tuning._tune import build_problem, fold_thresholds, make_settings, tune
 
 AVERAGES = ("macro", "micro", "weighted")
 

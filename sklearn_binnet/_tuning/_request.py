@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import is_regressor
 
-from sklearn_binnet._tuning._choice import make_settings
 from sklearn_binnet._tuning._multilabel import label_settings
+from sklearn_binnet._tuning._tune import make_settings
 
 
 def check_estimator(estimator):

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import num_samples
-from sklearn_binnet._tuning._scoring import resolve_scoring
+from sklearn_binnet._tuning._objective import resolve_scoring
 
 
 def check_target(y):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.model_selection import StratifiedKFold
 
-from sklearn_binnet._models._piecewise import PiecewiseLinear
+from sklearn_binnet._networks._piecewise import PiecewiseLinear
 
 from .recipes import Recipe
 from .store import Curves

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from sklearn_binnet._defaults import Defaults
-from sklearn_binnet._models._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._models._constants import MAX_ONE_HOT
+from sklearn_binnet._config import Defaults
+from sklearn_binnet._labels import is_number, strata, validation_split
+from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._table import MAX_LEVELS
-from sklearn_binnet._target import is_number, strata, validation_split
-from sklearn_binnet._training._contract import Data, Member, Settings, Trained
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._isolation import draw_seeds
-from sklearn_binnet._training._optimizer import Optimizer, describe
+from sklearn_binnet._training._optimizers import Optimizer, describe
+from sklearn_binnet._training._random import draw_seeds
+from sklearn_binnet._training._types import Data, Member, Settings, Trained
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -280,7 +280,7 @@ def encoded(encoder: ColumnEncoder, rows: Rows, held_out: Rows | None) -> Data:
 def network_of(params: dict[str, Any], encoder: ColumnEncoder, answers: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
     if params["model"] is not None:
-        from sklearn_binnet._models._estimated import encoded_user_network  # late: most fits never need it
+        from sklearn_binnet._networks._estimated import encoded_user_network  # late: most fits never need it
 
         return encoded_user_network(params["model"], encoder, answers, seed)
     return builtin_network(params, encoder, answers.shape[1])
@@ -290,7 +290,7 @@ def with_wrapper(params: dict[str, Any], defaults: dict[str, Any], n_features: i
     """Return parameters in which a SciKeras wrapper's own stand where the classifier's are at their defaults."""
     if params["model"] is None:
         return params
-    from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper  # late: most fits never need it
+    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper  # late: most fits never need it
 
     if not is_wrapper(params["model"]):
         return params

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._models._forward import forward
-from sklearn_binnet._models._members import Members, raw_input
-from sklearn_binnet._models._user import UserNetwork, resolve_user_model
-from sklearn_binnet._training._optimizer import Optimizer
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._fitted import Members, raw_input
+from sklearn_binnet._networks._forward import forward
+from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
+from sklearn_binnet._training._optimizers import Optimizer
 
 
 class EncodedUserNetwork:

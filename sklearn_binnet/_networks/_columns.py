@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._constants import MAX_ONE_HOT
-from sklearn_binnet._models._encoding import Identity, Standardizer
-from sklearn_binnet._models._piecewise import PiecewiseLinear, distinct_values, quantiles
+from sklearn_binnet._networks._constants import MAX_ONE_HOT
+from sklearn_binnet._networks._encoding import Identity, Standardizer
+from sklearn_binnet._networks._piecewise import PiecewiseLinear, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
 

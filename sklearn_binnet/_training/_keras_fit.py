@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._contract import Data, EpochReport, Member, Network, Settings, Trained
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._training._callbacks import CallbackView, EarlyStopping, member_logs, needs_batches, values_of
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._optimizer import keras_optimizer
-from sklearn_binnet._training._plan import RowOrder, rate_factors
-from sklearn_binnet._training._watch import CallbackView, EarlyStopping, member_logs, needs_batches, values_of
+from sklearn_binnet._training._optimizers import keras_optimizer
+from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._schedule import RowOrder, rate_factors
+from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
 _VALIDATION_BLOCK = 2048
 

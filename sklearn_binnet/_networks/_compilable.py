@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn_binnet._models._architecture import foreign_part, is_graph, is_keras, is_symbolic, operations_of
+from sklearn_binnet._networks._keras_copy import foreign_part, is_graph, is_keras, is_symbolic, operations_of
 
 
 def _names(text: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._constants import SOFT_LIMIT
+from sklearn_binnet._networks._constants import SOFT_LIMIT
 
 _LARGEST_INPUT = 8e307  # differences of larger numbers overflow
 _RESOLUTION = 1e-12

@@ -111,7 +111,7 @@ class Settings:
     optimizer: dict = field(default_factory=lambda: {"class_name": "Adam", "config": {}})
     """A Keras optimizer as `keras.optimizers.serialize` gives it; its rates are the members'."""
     schedule: Any = "constant"
-    """A name in `_plan.SCHEDULES`, or a Keras `LearningRateSchedule`, which replaces the members' learning rates."""
+    """A name in `_schedule.SCHEDULES`, or a Keras `LearningRateSchedule` in place of the members' learning rates."""
     early_stopping: bool = False
     """Watch the validation loss: stop after `patience` epochs without a gain of `min_delta`, keep the best weights."""
     patience: int = 10

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._contract import Member, Network, Settings
-from sklearn_binnet._training._isolation import isolated_random
-from sklearn_binnet._training._optimizer import keras_optimizer
+from sklearn_binnet._training._optimizers import keras_optimizer
+from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._types import Member, Network, Settings
 
 _BATCH_HOOKS = (
     "on_batch_begin",

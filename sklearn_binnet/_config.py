@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._models import _constants as constants
-from sklearn_binnet._training._optimizer import describe
-from sklearn_binnet._training._plan import bucket
+from sklearn_binnet._networks import _constants as constants
+from sklearn_binnet._training._optimizers import describe
+from sklearn_binnet._training._schedule import bucket
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._training._random import isolated_random
 
 
 class Members(ABC):

@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._architecture import (
+from sklearn_binnet._networks._compilable import needs_raw_input, reason_for_keras
+from sklearn_binnet._networks._heads import Head, recognise_head
+from sklearn_binnet._networks._keras_copy import (
     architecture_key,
     ensure_built,
     foreign_part,
     fresh_copy,
     is_keras,
 )
-from sklearn_binnet._models._heads import Head, recognise_head
-from sklearn_binnet._models._losses import AnswerLoss, is_own, resolve_loss
-from sklearn_binnet._models._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
-from sklearn_binnet._models._suitability import needs_raw_input, reason_for_keras
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._networks._losses import AnswerLoss, is_own, resolve_loss
+from sklearn_binnet._networks._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
 from sklearn_binnet._training._layers import dropout_layers
+from sklearn_binnet._training._random import isolated_random
 
 _tokens = itertools.count()
 
@@ -308,7 +308,7 @@ def resolve_user_model(
     ValueError
         Inputs, head or loss do not fit; the message says what to change.
     """
-    from sklearn_binnet._models._scikeras import WrapperSource, is_wrapper
+    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper
 
     n_rows = 2 if y01 is None else len(y01)
     source: Source

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models import _constants as constants
-from sklearn_binnet._models._activations import ACTIVATIONS
-from sklearn_binnet._models._columns import ColumnEncoder
-from sklearn_binnet._models._members import Members, raw_input
+from sklearn_binnet._networks import _constants as constants
+from sklearn_binnet._networks._activations import ACTIVATIONS
+from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._fitted import Members, raw_input
 
 _BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
 

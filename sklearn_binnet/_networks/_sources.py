@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sklearn_binnet._models._architecture import check_width, ensure_built, fresh_copy, quiet_config
+from sklearn_binnet._networks._keras_copy import check_width, ensure_built, fresh_copy, quiet_config
 
 _OFFERED = ("meta", "n_features", "n_labels")
 

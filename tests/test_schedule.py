@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_binnet._training import _plan
-from sklearn_binnet._training._plan import RowOrder, bucket, epochs_a_call, rate_factors, resident_rows, step_rates
+from sklearn_binnet._training import _schedule
+from sklearn_binnet._training._schedule import RowOrder, bucket, epochs_a_call, rate_factors, resident_rows, step_rates
 from tests.engine_cases import make_settings
 
 
@@ -34,7 +34,7 @@ def test_resident_rows(n):
 @given(st.integers(1, 50), st.integers(1, 10**5), st.integers(1, 5000))
 def test_epochs_a_call_fit_in_memory(members, steps, batch):
     epochs = epochs_a_call(members, steps, batch)
-    assert 1 <= epochs <= _plan.EPOCHS_A_CALL
+    assert 1 <= epochs <= _schedule.EPOCHS_A_CALL
     assert epochs == 1 or epochs * members * steps * batch <= 1 << 20
 
 
@@ -74,7 +74,7 @@ def test_named_schedules():
     assert coslog[0] == 0
     np.testing.assert_allclose(coslog[[64, 3 * 64, 7 * 64]], 0, atol=1e-6)  # t = 1/15, 3/15, 7/15: a cycle ends
     assert coslog.max() == pytest.approx(1, abs=1e-3)
-    assert all(rate_factors(name, 7).dtype == np.float32 for name in _plan.SCHEDULES)
+    assert all(rate_factors(name, 7).dtype == np.float32 for name in _schedule.SCHEDULES)
 
 
 def test_keras_schedule_goes_on_from_the_steps_before():

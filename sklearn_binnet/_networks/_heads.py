@@ -12,8 +12,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._architecture import is_graph, is_keras, is_symbolic
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._networks._keras_copy import is_graph, is_keras, is_symbolic
+from sklearn_binnet._training._random import isolated_random
 
 HeadKind = Literal["sigmoid", "linear", "softmax"]
 

@@ -19,8 +19,8 @@ from sklearn_binnet._tuning._costs import (
     row_cost_counts,
 )
 from sklearn_binnet._tuning._evidence import Evidence
-from sklearn_binnet._tuning._scoring import Objective, resolve_scoring
-from sklearn_binnet._tuning._slow import best_of_fold, tune_slowly
+from sklearn_binnet._tuning._objective import Objective, resolve_scoring
+from sklearn_binnet._tuning._row_scorers import best_of_fold, tune_slowly
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._models._architecture import function_identity, is_keras
-from sklearn_binnet._models._heads import Head
-from sklearn_binnet._training._isolation import isolated_random
+from sklearn_binnet._networks._heads import Head
+from sklearn_binnet._networks._keras_copy import function_identity, is_keras
+from sklearn_binnet._training._random import isolated_random
 
 Form = Literal["column", "one_hot", "index"]
 

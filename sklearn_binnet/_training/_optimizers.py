@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sklearn_binnet._training._contract import Member, Settings
+from sklearn_binnet._training._types import Member, Settings
 
 
 class Optimizer(NamedTuple):

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._models._architecture import check_width, ensure_built, fresh_copy
-from sklearn_binnet._models._sources import Compilation, is_keras_model, read_compilation
+from sklearn_binnet._networks._keras_copy import check_width, ensure_built, fresh_copy
+from sklearn_binnet._networks._sources import Compilation, is_keras_model, read_compilation
 
 # Parameters of the wrapper's training and what the classifier calls them.
 _TAKEN = {

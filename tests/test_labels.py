@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_binnet._target import Target, answer_weights, binary_labels, class_weights, strata, validation_split
+from sklearn_binnet._labels import Target, answer_weights, binary_labels, class_weights, strata, validation_split
 
 PAIRS = [
     np.array([0, 1]),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._contract import Data, EpochReport, Member, Network, Settings, Trained
+from sklearn_binnet._training._callbacks import CallbackView, member_logs
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._plan import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
 from sklearn_binnet._training._program import Program, borrow, xla_works
-from sklearn_binnet._training._watch import CallbackView, member_logs
+from sklearn_binnet._training._schedule import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
+from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
 ELEMENTWISE_OPTIMIZERS = frozenset(
     ("SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._contract import Settings
+from sklearn_binnet._training._types import Settings
 
 EPOCHS_A_CALL = 32
 """Epochs that one call of a program can run; their row order is resident during the call."""

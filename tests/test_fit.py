@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 
 from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._calibration import fit_temperatures
-from sklearn_binnet._defaults import Defaults
+from sklearn_binnet._config import Defaults
 from tests.small import X, Y, net, y
 
 QUICK = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
@@ -90,7 +90,7 @@ def clf_seed(clf):
     """Return the seed of the initial weights of the only member."""
     from sklearn.utils import check_random_state
 
-    from sklearn_binnet._training._isolation import draw_seeds
+    from sklearn_binnet._training._random import draw_seeds
 
     return draw_seeds(check_random_state(clf.random_state), (2, 2))[1, 0]
 
