@@ -47,7 +47,7 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
             results = _compiled.train_together(network, data, company, settings)
         for i, result in zip(indices, results, strict=True):
             trained[i] = result
-        _check_finite(trained, settings)
+        _check_finite(trained, members, settings)
     return trained
 
 
@@ -85,13 +85,14 @@ def _companions(members: Sequence[Member], batch_size: int) -> list[list[int]]:
     return list(groups.values())
 
 
-def _check_finite(trained: Sequence[Trained | None], settings: Settings) -> None:
-    for m, result in enumerate(trained):
+def _check_finite(trained: Sequence[Trained | None], members: Sequence[Member], settings: Settings) -> None:
+    for m, (result, member) in enumerate(zip(trained, members, strict=True)):
+        number, of = member.place or (m + 1, len(members))
         for name in ("loss", "val_loss"):
             values = np.array(result.history.get(name, [])) if result else np.zeros(0)
             bad = np.flatnonzero(~np.isfinite(values))
             if len(bad):
-                which = f" of network {m + 1} of {len(trained)}" if len(trained) > 1 else ""
+                which = f" of network {number} of {of}" if of > 1 else ""
                 raise TrainingDiverged(
                     f"Training diverged: {name}{which} is {values[bad[0]]} in epoch {bad[0] + 1} of {settings.epochs}. "
                     "The steps are too large or the inputs are: lower learning_rate, let encoding='standardize' scale "
