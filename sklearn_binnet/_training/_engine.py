@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._callbacks import needs_batches
 from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._optimizers import ELEMENTWISE
 from sklearn_binnet._training._types import (
     Data,
     Member,
@@ -62,7 +63,7 @@ def reason_for_keras(network: Network, settings: Settings) -> str | None:
     name, config = settings.optimizer["class_name"], settings.optimizer["config"]
     if "class" in settings.optimizer:
         return f"the optimizer {name} is not one of Keras' own"
-    if name not in _compiled.ELEMENTWISE_OPTIMIZERS:
+    if name not in ELEMENTWISE:
         return f"the optimizer {name} does not work element by element"
     for option in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor"):
         if config.get(option):
