@@ -76,14 +76,15 @@ def _program_of(network: Predictable) -> Any:
     """Return the cached program of an architecture; the one not used for longest makes room."""
     with _lock:
         program = _programs.get(network.forward_key)
-        if program is None:
-            compiled = not network.eager and _backend() == "tensorflow"
-            program = (_CompiledProgram if compiled else _EagerProgram)(network.build())
-            _programs[network.forward_key] = program
-            while len(_programs) > _MAX_PROGRAMS:
-                _programs.popitem(last=False)
+    if program is None:  # built without the lock: the user's code may run, and use a network itself
+        compiled = not network.eager and _backend() == "tensorflow"
+        program = (_CompiledProgram if compiled else _EagerProgram)(network.build())
+    with _lock:
+        program = _programs.setdefault(network.forward_key, program)
         _programs.move_to_end(network.forward_key)
-        return program
+        while len(_programs) > _MAX_PROGRAMS:
+            _programs.popitem(last=False)
+    return program
 
 
 def _backend() -> str:
