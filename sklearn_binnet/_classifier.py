@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -357,7 +358,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         """
         with self._all_or_nothing():
             fit = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            self._finish(fit, self._train(fit.plan, fit.columns, fit.labels, fit.target))
+            self._finish(fit, self._train(fit.plan, X, y, fit.target))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -389,6 +390,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         [5, 5, 5]
         """
         models = [clone(self) for _ in fits]
+        if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
+            return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
         prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
         for model, fit, trained in zip(models, prepared, self._train_many(prepared), strict=True):
             model._finish(fit, trained)
@@ -416,6 +419,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self._check_same_question(target)
         self._check_threshold(target.n_labels)
         weight, used = self._row_weights(columns, sample_weight)
+        if np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of such as 1/3 are rounded
+            weight = (weight > 0).astype(np.float64)
         columns = self._without_levels_of(used, X, columns, start)
         answers = target.encode(labels)[used]
         if not target.multilabel and answers.min() == answers.max():
@@ -446,6 +451,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self.oof_proba_ = out_of_fold if fit.target.multilabel else out_of_fold[:, 0]
         self._tell_temperature()
 
+    @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
@@ -485,11 +491,25 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             params = self._params(columns, target)
             if start is None and params["encoding"] == "auto":
                 params["encoding"] = "standardize"  # a first call may be too small for the bins of all that follow
+            if isinstance(params["class_weight"], str):
+                raise ValueError(
+                    "class_weight='balanced' is not supported for partial_fit: the classes of a few rows are not those "
+                    "of the stream. Compute the weights from rows that stand for the stream, as in "
+                    "sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y), and pass them "
+                    "as a dict, class_weight=dict(zip(classes, weights))."
+                )
             pairs = class_weights(answers, weight[used], params["class_weight"], target)
             rows = self._rows(columns[used], answers, weight[used], pairs)
-            params |= {"epochs": 1, "early_stopping": False}
+            if params["learning_rate_schedule"] not in (None, "constant"):
+                warnings.warn(
+                    f"learning_rate_schedule={params['learning_rate_schedule']!r} has no effect in partial_fit: a "
+                    "stream has no last step to plan for, so its learning rate is constant.",
+                    UserWarning,
+                    stacklevel=3,
+                )
+            params |= {"epochs": 1, "early_stopping": False, "learning_rate_schedule": "constant"}
             plan = _fit.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
-            trained = self._train(plan, columns, labels, target)
+            trained = self._train(plan, X, y, target)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
             self._keep(plan, trained, target, start)
             self._tell_temperature()
@@ -586,14 +606,15 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
         """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
         defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
-        return _fit.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
+        params = _fit.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
+        return _fit.plain_numbers(params)
 
     def _start(self) -> _fit.Start | None:
         """Return what warm_start and partial_fit go on from."""
         return getattr(self, "_resume", None)
 
-    def _train(self, plan: _fit.Plan, X: NDArray, y: NDArray, target: Target) -> list[Trained]:
-        """Train, with progress shown to who wants to see it."""
+    def _train(self, plan: _fit.Plan, X: Any, y: Any, target: Target) -> list[Trained]:
+        """Train, with progress shown to who wants to see it: scikit-learn's callbacks see the user's own X and y."""
         with ExitStack() as stack:
             hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
             if getattr(self, "_skl_callbacks", None):
@@ -641,7 +662,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self._fitted.temperature = start.fitted.temperature
         n_trainings = 1 if start is None else start.n_trainings + 1
         states = [t.optimizer_state for t in trained]
-        self._resume = _fit.Start(self._fitted, states, n_trainings, plan.settings.optimizer)
+        self._resume = _fit.Start(self._fitted, states, n_trainings, plan.settings.optimizer, self.n_estimators)
         self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
         for stale in ("_keras", "oof_proba_", "pos_label_"):
             self.__dict__.pop(stale, None)

@@ -47,12 +47,18 @@ class Rows:
         return len(self.X)
 
 
-def lay_folds(answers: NDArray[np.float32], params: dict[str, Any], n_estimators: int, seed: int) -> list[Fold]:
+def lay_folds(
+    answers: NDArray[np.float32], params: dict[str, Any], n_estimators: int, seed: int, going_on: bool = False
+) -> list[Fold]:
     """Return training and validation rows of every member.
 
     One member holds out `validation_fraction` of the rows, nothing without early stopping. Several leave out one
-    stratified fold each; where the rarer class has fewer rows than that, there are fewer members.
+    stratified fold each; where the rarer class has fewer rows than that, there are fewer members. Members that go on
+    from an earlier fit all stay: where there are fewer folds than members, several leave out the same one.
     """
+    if going_on:
+        folds = lay_folds(answers, params | {"n_estimators": None}, n_estimators, seed)
+        return [folds[k % len(folds)] for k in range(n_estimators)]
     if n_estimators > 1:
         groups = strata(answers, at_least=n_estimators)
         rarest = int(np.bincount(groups).min())
@@ -102,9 +108,40 @@ def builtin_network(params: dict[str, Any], encoder: ColumnEncoder, n_labels: in
     return BuiltinNetwork(spec, rates, encoder)
 
 
+NUMBERS = (
+    "learning_rate",
+    "weight_decay",
+    "batch_size",
+    "epochs",
+    "n_estimators",
+    "n_bins",
+    "dropout",
+    "validation_fraction",
+    "patience",
+    "min_delta",
+    "threshold",
+)
+"""Parameters that are, or may be, one number."""
+
+
+def plain_numbers(params: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters with Python's numbers in place of NumPy's; refuse True where a number is meant."""
+    plain = {}
+    for name in NUMBERS:
+        value = params[name]
+        if isinstance(value, bool | np.bool_):
+            raise ValueError(f"{name} must be a number, got {value!r}. True and False stand for no number here.")
+        if isinstance(value, np.integer | np.floating):
+            plain[name] = value.item()
+    return params | plain
+
+
 def hidden_sizes(sizes: Any) -> tuple[int, ...]:
     """Return the units of the hidden layers."""
-    if isinstance(sizes, str) or not all(isinstance(units, int | np.integer) and units > 0 for units in sizes):
+    whole = not isinstance(sizes, str) and all(
+        isinstance(units, int | np.integer) and not isinstance(units, bool) and units > 0 for units in sizes
+    )
+    if not whole:
         raise ValueError(
             f"hidden_layer_sizes must hold whole numbers of at least 1, one a hidden layer, as in (64, 32), or be () "
             f"for none; got {sizes!r}."
@@ -115,7 +152,9 @@ def hidden_sizes(sizes: Any) -> tuple[int, ...]:
 def dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
     """Return one rate a hidden layer."""
     rates = [dropout] * n_layers if is_number(dropout) else list(dropout)
-    if len(rates) != n_layers or not all(is_number(rate) and 0 <= rate < 1 for rate in rates):
+    if len(rates) != n_layers or not all(
+        is_number(rate) and not isinstance(rate, bool) and 0 <= rate < 1 for rate in rates
+    ):
         raise ValueError(
             f"dropout must be one rate in [0, 1), or one for each of the {n_layers} hidden layers, got {dropout!r}."
         )
@@ -132,6 +171,8 @@ class Start:
     """Trainings so far: each has row orders and dropout of its own."""
     optimizer: dict
     """What the states belong to."""
+    n_estimators: int | None
+    """The parameter of that training; there may have been rows for fewer networks."""
 
     @property
     def n_labels(self) -> int:
@@ -165,14 +206,14 @@ def plan(
     """
     defaults = Defaults.of(params)
     n_estimators = defaults.n_estimators
-    if start is not None and params["n_estimators"] is None:
+    if start is not None and params["n_estimators"] in (None, start.n_estimators):
         n_estimators = len(start.fitted.weights)
     seeds = draw_seeds(random_state, (n_estimators + 1, 2))
     if held_out is not None or update:
         everything = np.arange(len(rows) + (0 if held_out is None else len(held_out)))
         parts = [(everything[: len(rows)], everything[len(rows) :])] * n_estimators
     else:
-        parts = lay_folds(rows.answers, params, n_estimators, int(seeds[0, 0]))
+        parts = lay_folds(rows.answers, params, n_estimators, int(seeds[0, 0]), going_on=start is not None)
     seeds = seeds[: len(parts) + 1]
 
     if start is None:
@@ -199,6 +240,7 @@ def plan(
             learning_rate=optimizer.learning_rate,
             weight_decay=optimizer.weight_decay,
             dropout_rates=network.dropout_rates,
+            place=(k + 1, len(parts)),
             optimizer_state=None if start is None or start.optimizer != optimizer.config else start.optimizer_states[k],
         )
         for k, (train, validation) in enumerate(parts)
@@ -355,7 +397,7 @@ def settings_of(params: dict[str, Any], optimizer: Optimizer, defaults: Defaults
         optimizer=optimizer.config,
         schedule=defaults.schedule if optimizer.schedule is None else optimizer.schedule,
         early_stopping=params["early_stopping"],
-        patience=params["patience"],
+        patience=min(params["patience"], defaults.epochs),
         min_delta=params["min_delta"],
         metrics=tuple(params["metrics"] or ()),
         callbacks=tuple(params["callbacks"] or ()),

@@ -578,6 +578,25 @@ def test_scale_of_weights_does_not_matter(fitted):
     )
 
 
+@pytest.mark.parametrize("weight", [1 / 3, 0.1, 7.3, 1e-3])
+@pytest.mark.parametrize("params", [{"n_estimators": 2}, {"class_weight": "balanced"}], ids=str)
+def test_a_constant_weight_is_no_weight(weight, params):
+    wide = {"encoding": "piecewise_linear"} | params
+    expected = net(**wide).fit(X, y)
+    clf = net(**wide).fit(X, y, sample_weight=np.full(200, weight))
+    np.testing.assert_array_equal(clf.predict_proba(X), expected.predict_proba(X))
+    assert clf.history_ == expected.history_
+
+
+def test_scale_of_unequal_weights_does_not_matter():
+    weight = np.random.default_rng(0).integers(1, 4, 200)
+    params = {"encoding": "piecewise_linear", "n_estimators": 2}
+    expected = net(**params).fit(X, y, sample_weight=weight).predict_proba(X)
+    for scale in (1 / 3, 0.1, 1e-3, 4):
+        p = net(**params).fit(X, y, sample_weight=weight * scale).predict_proba(X)
+        np.testing.assert_allclose(p, expected, atol=1e-5)  # the last digits are rounded
+
+
 def test_class_weight_is_a_sample_weight():
     rare = (X[:, 0] > 1).astype(int)
     params = {"epochs": 5, "early_stopping": False, "batch_size": 64}
@@ -661,6 +680,58 @@ def test_partial_fit_standardizes_as_if_it_had_seen_all_at_once():
     scaler = StandardScaler().fit(raw)
     np.testing.assert_allclose(clf._fitted.encoder.inner.mean, scaler.mean_, rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(clf._fitted.encoder.inner.deviation, scaler.scale_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 64])
+def test_every_call_of_partial_fit_moves_the_weights(rows):
+    clf = BinaryNetClassifier(random_state=0).partial_fit(X[:rows], y[:rows], classes=[0, 1])
+    for start in (0, 64):
+        before = copy.deepcopy(clf._fitted.weights)
+        clf.partial_fit(X[start : start + rows], y[start : start + rows])
+        for old, new in zip(before, clf._fitted.weights, strict=True):
+            assert any(not np.array_equal(a, b) for a, b in zip(old, new, strict=True))
+
+
+def test_the_default_learns_from_a_stream_of_small_batches():
+    rng = np.random.default_rng(3)
+    clf = BinaryNetClassifier(n_estimators=1, random_state=0)
+    for _ in range(80):
+        batch = rng.normal(size=(16, 4))
+        clf.partial_fit(batch, (batch[:, 0] > 0).astype(int), classes=[0, 1])
+    losses = clf.history_["loss"]
+    assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
+
+
+def test_a_stream_has_no_schedule_and_no_balance():
+    clf = net(learning_rate_schedule="cosine")
+    with pytest.warns(UserWarning, match="learning_rate_schedule='cosine' has no effect in partial_fit"):
+        clf.partial_fit(X, y, classes=[0, 1])
+    np.testing.assert_array_equal(clf.predict_proba(X), net().partial_fit(X, y, classes=[0, 1]).predict_proba(X))
+    clf = net(class_weight="balanced")
+    with pytest.raises(
+        ValueError, match=r"class_weight='balanced' is not supported for partial_fit.*class_weight=dict"
+    ):
+        clf.partial_fit(X, y, classes=[0, 1])
+    weights = net(class_weight={0: 1.0, 1: 5.0}).partial_fit(X, y, classes=[0, 1])
+    assert not np.array_equal(weights.predict_proba(X), net().partial_fit(X, y, classes=[0, 1]).predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore:n_estimators=4 networks")
+def test_fewer_networks_than_asked_for_go_on():
+    rare = np.zeros(200, int)
+    rare[:3] = 1
+    clf = net(n_estimators=4, warm_start=True).fit(X, rare)
+    assert len(clf.models_) == 3
+    first = clf.predict_proba(X)
+    assert len(clf.partial_fit(X, rare).models_) == 3
+    assert not np.array_equal(clf.predict_proba(X), first)
+    rare[3:50] = 1  # now there are rows for all
+    assert len(clf.fit(X, rare).models_) == 3
+    rare[2:] = 0  # now for two only
+    assert len(clf.fit(X, rare).models_) == 3
+    with pytest.raises(ValueError, match=r"another network\. Keep n_estimators"):
+        clf.set_params(n_estimators=5).fit(X, rare)
+    assert len(clf.set_params(n_estimators=4).fit(X, rare).models_) == 3
 
 
 def test_partial_fit_takes_a_batch_of_one_class():

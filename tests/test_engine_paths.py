@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._engine import reason_for_keras
-from sklearn_binnet._training._optimizers import describe
+from sklearn_binnet._training._optimizers import ELEMENTWISE, describe
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
@@ -70,7 +70,7 @@ def test_optimizer(name):
 
 def test_every_elementwise_optimizer_is_compared():
     compared = {describe(make()).config["class_name"] for make in OPTIMIZERS.values()}
-    assert compared == _compiled.ELEMENTWISE_OPTIMIZERS
+    assert compared == ELEMENTWISE
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Imports run one way, downwards, and heavy packages come late."""
+"""Imports run one way, downwards, and heavy packages come late.
+
+`python -m tests.test_imports` prints the rooms, their files and lines, and the imports between them.
+"""
 
 import ast
 import subprocess
@@ -56,6 +59,50 @@ def imported(tree):
                 yield f"{node.module}.{alias.name}", id(node) not in inside
 
 
+def arrows():
+    """Return the imports of the package from its own modules: pairs of modules, as written in the code."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES}
+    found = set()
+    for path in MODULES:
+        here = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for name, _ in imported(ast.parse(path.read_text(encoding="utf-8"))):
+            target = name.removeprefix("sklearn_binnet.")
+            if target == name or target == "__version__":
+                continue
+            for candidate in (target, target.rpartition(".")[0], f"{target}.__init__", "__init__"):
+                if candidate in names:
+                    break
+                if f"{candidate}.__init__" in names:
+                    candidate = f"{candidate}.__init__"
+                    break
+            if candidate != here:
+                found.add((here, candidate))
+    return found
+
+
+def room_arrows():
+    """Return the imports between rooms, as pairs of rooms."""
+    pairs = {(source.split(".")[0], target.split(".")[0]) for source, target in arrows()}
+    return {(source, target) for source, target in pairs if source != target}
+
+
+def describe():
+    """Print every room with its files, its lines and the rooms that it imports."""
+    rooms = sorted({room_of(path) for path in MODULES})
+    between = room_arrows()
+    total = 0
+    for room in rooms:
+        files = [path for path in MODULES if room_of(path) == room]
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+        total += lines
+        below = ", ".join(sorted(target for source, target in between if source == room)) or "nothing"
+        print(f"{room}: {len(files)} files, {lines} lines, imports {below}")
+    print(
+        f"{len(rooms)} rooms, {len(MODULES)} files, {total} lines, {len(between)} arrows between rooms, "
+        f"{len(arrows())} between modules"
+    )
+
+
 @pytest.fixture(params=MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def module(request):
     return request.param, list(imported(ast.parse(request.param.read_text(encoding="utf-8"))))
@@ -105,3 +152,11 @@ def test_importing_stays_light(name):
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
     assert "tensorflow" not in done.stderr.lower()
+
+
+def test_every_module_stands_in_a_room_with_a_floor():
+    assert {room_of(path) for path in MODULES} == set(FLOORS)
+
+
+if __name__ == "__main__":
+    describe()

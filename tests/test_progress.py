@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sklearn_binnet import BinaryNetClassifier
@@ -81,6 +82,61 @@ def test_scikit_learns_scoring_monitor_sees_every_epoch():
     epochs = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
     assert len(epochs) == 3
     assert epochs[-1] == clf.score(X, y)
+
+
+def test_scikit_learns_scoring_monitor_reads_tables_with_categories():
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+    table = pd.DataFrame(X, columns=list("abcd")).assign(e=np.where(X[:, 0] > 0, "red", "blue"))
+    words = np.array(["no", "yes"])[y]
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    clf = BinaryNetClassifier(early_stopping=False, **SMALL).set_callbacks(monitor).fit(table, words)
+    scores = [row["accuracy"] for row in monitor.get_logs().data]
+    assert len(scores) >= 3
+    assert clf.score(table, words) in scores
+
+
+def test_callbacks_see_what_the_user_passed():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+    seen = []
+
+    class Look:
+        def setup(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, *, X, y):
+            seen.append((X, y))
+
+        def on_fit_task_end(self, estimator, context, *, X, y):
+            seen.append((X, y))
+
+        def teardown(self, estimator, context):
+            seen.append("end")
+
+    table, labels = pd.DataFrame(X), y.tolist()
+    clf = BinaryNetClassifier(**SMALL).set_callbacks(Look()).fit(table, labels)
+    assert seen.pop() == "end"
+    assert all(a is table and b is labels for a, b in seen)
+    seen.clear()
+    clf.partial_fit(table, labels)
+    assert seen[-1] == "end"
+    assert len(seen) == 5  # the call and its only epoch: begin and end
+
+
+def test_callbacks_follow_every_fit_of_many():
+    callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    clf = BinaryNetClassifier(early_stopping=False, **SMALL).set_callbacks(monitor)
+    one, two = clf.fit_many([(X, y, {}), (X[:100], y[:100], {})])
+    logs = monitor.get_logs(select="all")
+    assert [log.data[-1]["accuracy"] for log in logs] == [one.score(X, y), two.score(X[:100], y[:100])]
+
+
+def test_divergence_counts_the_networks_of_one_fit():
+    diverging = {"optimizer": "sgd", "learning_rate": 1e30}
+    with pytest.raises(ValueError, match="loss of network 1 of 2 is nan"):
+        BinaryNetClassifier(**SMALL, **diverging, n_estimators=2).fit_many([(X, y, {}), (X, y, {})])
+    with pytest.raises(ValueError, match=r"diverged: (val_)?loss is nan"):
+        BinaryNetClassifier(**SMALL, **diverging, n_estimators=1).fit_many([(X, y, {}), (X, y, {})])
 
 
 def test_scikit_learns_progress_bar_runs():

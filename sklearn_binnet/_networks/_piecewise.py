@@ -179,15 +179,18 @@ def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: i
     first = np.flatnonzero(np.r_[True, np.diff(values) > _RESOLUTION])
     values, mass = values[first], np.add.reduceat(mass, first)
     cumulated = np.cumsum(mass)
+    # Ties are ties on any scale of the weights, though a sum of weights such as 1/3 is rounded.
+    slack = 1e-9 * cumulated[-1]
     edges = [0, len(values) - 1]
     while len(edges) <= min(n_bins, len(values) - 1):
         # Half of what lies on an edge belongs to either side.
-        k, heaviest = 0, -1.0
+        k, heaviest = 0, -np.inf
         for i, (a, b) in enumerate(pairwise(edges)):
             inside = cumulated[b] - cumulated[a] - 0.5 * (mass[b] - mass[a])
-            if b - a > 1 and inside > heaviest:
+            if b - a > 1 and inside > heaviest + slack:
                 k, heaviest = i, inside
         a, b = edges[k], edges[k + 1]
-        cut = int(np.searchsorted(cumulated - 0.5 * mass, cumulated[a] - 0.5 * mass[a] + 0.5 * heaviest))
+        half = cumulated[a] - 0.5 * mass[a] + 0.5 * heaviest
+        cut = int(np.searchsorted(cumulated - 0.5 * mass, half - slack))
         edges.insert(k + 1, min(max(cut, a + 1), b - 1))
     return values[edges]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._training._optimizers import keras_optimizer
+from sklearn_binnet._training._optimizers import member_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._types import Member, Network, Settings
 
@@ -55,7 +55,7 @@ class CallbackView:
         if model is None:
             with isolated_random(member.seed):
                 model, variables = network.view()
-            model.compile(optimizer=keras_optimizer(settings, member), loss="binary_crossentropy")
+            model.compile(optimizer=member_optimizer(settings, member), loss="binary_crossentropy")
         else:
             variables = model.weights
         self.model, self._variables = model, variables

@@ -14,9 +14,6 @@ from sklearn_binnet._training._program import Program, borrow, xla_works
 from sklearn_binnet._training._schedule import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
 from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
-ELEMENTWISE_OPTIMIZERS = frozenset(
-    ("SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion")
-)
 _VALIDATION_BLOCK = 2048
 XLA_FROM_STEPS = 50
 

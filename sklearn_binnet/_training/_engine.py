@@ -10,6 +10,7 @@ import numpy as np
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._callbacks import needs_batches
 from sklearn_binnet._training._metrics import MetricSet
+from sklearn_binnet._training._optimizers import ELEMENTWISE
 from sklearn_binnet._training._types import (
     Data,
     Member,
@@ -47,7 +48,7 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
             results = _compiled.train_together(network, data, company, settings)
         for i, result in zip(indices, results, strict=True):
             trained[i] = result
-        _check_finite(trained, settings)
+        _check_finite(trained, members, settings)
     return trained
 
 
@@ -62,7 +63,7 @@ def reason_for_keras(network: Network, settings: Settings) -> str | None:
     name, config = settings.optimizer["class_name"], settings.optimizer["config"]
     if "class" in settings.optimizer:
         return f"the optimizer {name} is not one of Keras' own"
-    if name not in _compiled.ELEMENTWISE_OPTIMIZERS:
+    if name not in ELEMENTWISE:
         return f"the optimizer {name} does not work element by element"
     for option in ("use_ema", "gradient_accumulation_steps", "loss_scale_factor"):
         if config.get(option):
@@ -85,13 +86,14 @@ def _companions(members: Sequence[Member], batch_size: int) -> list[list[int]]:
     return list(groups.values())
 
 
-def _check_finite(trained: Sequence[Trained | None], settings: Settings) -> None:
-    for m, result in enumerate(trained):
+def _check_finite(trained: Sequence[Trained | None], members: Sequence[Member], settings: Settings) -> None:
+    for m, (result, member) in enumerate(zip(trained, members, strict=True)):
+        number, of = member.place or (m + 1, len(members))
         for name in ("loss", "val_loss"):
             values = np.array(result.history.get(name, [])) if result else np.zeros(0)
             bad = np.flatnonzero(~np.isfinite(values))
             if len(bad):
-                which = f" of network {m + 1} of {len(trained)}" if len(trained) > 1 else ""
+                which = f" of network {number} of {of}" if of > 1 else ""
                 raise TrainingDiverged(
                     f"Training diverged: {name}{which} is {values[bad[0]]} in epoch {bad[0] + 1} of {settings.epochs}. "
                     "The steps are too large or the inputs are: lower learning_rate, let encoding='standardize' scale "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._training._callbacks import CallbackView, EarlyStopping, member_logs, needs_batches, values_of
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._optimizers import keras_optimizer
+from sklearn_binnet._training._optimizers import member_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._schedule import RowOrder, rate_factors
 from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
@@ -30,7 +30,7 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
     with isolated_random(member.seed):
         model = network.build(member.seed)
-        optimizer = keras_optimizer(settings, member)
+        optimizer = member_optimizer(settings, member)
         loss, answers, targets, sample_weight = _weighted_loss(network, data.y, weights)
         running = metrics.running(answers, network.probabilities, settings.threshold)
         model.compile(optimizer=optimizer, loss=loss, metrics=running, run_eagerly=network.eager)

@@ -1,86 +1,110 @@
-"""Keras optimizers as plain data: what they are, and their rates apart."""
+"""Keras optimizers as plain data. This is the only place that reads what a user passed as an optimizer."""
 
 from __future__ import annotations
 
+import copy
 import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from sklearn_binnet._training._types import Member, Settings
 
+ELEMENTWISE = frozenset(("SGD", "Adam", "AdamW", "RMSprop", "Nadam", "Adagrad", "Adadelta", "Adamax", "Ftrl", "Lion"))
+"""Optimizers that treat every weight by itself, so that stacked networks do not disturb each other."""
+
 
 class Optimizer(NamedTuple):
-    """A Keras optimizer with its rates taken out."""
+    """A Keras optimizer whose learning rate, schedule and weight decay stand beside the other options."""
 
-    config: dict
-    """As `keras.optimizers.serialize` gives it, with the class itself under "class" if it is not Keras' own."""
+    config: dict[str, Any]
+    """What `keras.optimizers.serialize` returns, without the rates and the name. Holds the class itself under "class"
+    if it is not one of Keras' own."""
     learning_rate: float
+    """1.0 if there is a schedule."""
     schedule: Any
-    """A Keras `LearningRateSchedule`, or None."""
+    """The `keras.optimizers.schedules.LearningRateSchedule`, or None."""
     weight_decay: float
 
 
-def describe(optimizer: Any) -> Optimizer:
-    """Take apart an optimizer given by name, as an object or as `keras.optimizers.serialize` gives it.
+def parse_optimizer(optimizer: Any) -> Optimizer:
+    """Read an optimizer that is a name, a Keras object, or a dict as `keras.optimizers.serialize` returns it.
+
+    Nothing that was passed is changed. A schedule inside an optimizer object is kept as it is, since a schedule of the
+    user's own class may have no other copy.
 
     Raises
     ------
     ValueError
-        If Keras knows no such optimizer.
+        If Keras cannot make an optimizer of it.
     """
-    if isinstance(optimizer, str):
-        return _describe_name(optimizer)
-    return _describe(optimizer)
+    return _parse_name(optimizer) if isinstance(optimizer, str) else _parse(optimizer)
 
 
 @functools.lru_cache(maxsize=64)
-def _describe_name(name: str) -> Optimizer:
-    return _describe(name)
+def _parse_name(name: str) -> Optimizer:
+    return _parse(name)
 
 
-def _describe(optimizer: Any) -> Optimizer:
+def _parse(optimizer: Any) -> Optimizer:
     import keras
 
+    # Keras writes into the dict that it deserializes.
+    given = copy.deepcopy(optimizer) if isinstance(optimizer, dict) else optimizer
     try:
-        found = keras.optimizers.get(optimizer)
-    except (ValueError, TypeError) as error:
+        found = keras.optimizers.get(given)
+        if found is None:
+            raise TypeError("Keras takes None for no optimizer.")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(
-            "optimizer must be the name of a Keras optimizer (such as 'adam', 'sgd') or a keras.optimizers object, "
-            f"got {optimizer!r}."
+            "optimizer must be the name of a Keras optimizer (such as 'adam', 'sgd'), a keras.optimizers object or a "
+            f"dict as keras.optimizers.serialize returns it, got {optimizer!r}."
         ) from error
     config = keras.optimizers.serialize(found)
     options = dict(config["config"])
     options.pop("name", None)  # Keras numbers names: "adam_1" is no other optimizer
     rate, decay = options.pop("learning_rate"), options.pop("weight_decay", None)
-    schedule = keras.optimizers.schedules.deserialize(rate) if isinstance(rate, dict) else None
+    schedule = None
+    if isinstance(rate, dict):
+        schedule = getattr(found, "_learning_rate", None) or keras.optimizers.schedules.deserialize(rate)
     own = {} if type(found).__module__.split(".")[0] == "keras" else {"class": type(found)}
     return Optimizer(
-        {**config, **own, "config": options},
-        1.0 if schedule is not None else float(np.float32(rate)),
-        schedule,
-        decay or 0.0,
+        config={**config, **own, "config": options},
+        # Keras holds 0.001 as the float32 0.0010000000474974513; its shortest decimal is what the user wrote.
+        learning_rate=1.0 if schedule is not None else float(str(np.float32(rate))),
+        schedule=schedule,
+        weight_decay=decay or 0.0,
     )
 
 
-def keras_optimizer(settings: Settings, member: Member) -> Any:
-    """Return a new Keras optimizer with the member's rates."""
+def make_optimizer(optimizer: Optimizer) -> Any:
+    """Return a new Keras optimizer: the inverse of `parse_optimizer`."""
     import keras
 
-    options = {**settings.optimizer["config"], "learning_rate": member.learning_rate}
-    none = 0.0 if settings.optimizer["class_name"] == "AdamW" else None  # AdamW refuses None
-    options["weight_decay"] = member.weight_decay or none
-    own = settings.optimizer.get("class")
+    options = {**optimizer.config["config"], "learning_rate": optimizer.learning_rate}
+    no_decay = 0.0 if optimizer.config["class_name"] == "AdamW" else None  # AdamW refuses None
+    options["weight_decay"] = optimizer.weight_decay or no_decay
+    own = optimizer.config.get("class")
     if own is None:
-        optimizer = keras.optimizers.deserialize({**settings.optimizer, "config": options})
+        made = keras.optimizers.deserialize({**optimizer.config, "config": options})
     else:
-        optimizer = own.from_config(options)
-    if not isinstance(settings.schedule, str):
-        optimizer.learning_rate = settings.schedule
-    return optimizer
+        made = own.from_config(options)
+    if optimizer.schedule is not None:
+        made.learning_rate = optimizer.schedule
+    return made
 
 
-def member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
+describe = parse_optimizer  # until all callers use the new name
+
+
+def member_optimizer(settings: Settings, member: Member) -> Any:
+    """Return a new Keras optimizer with the member's rates."""
+    schedule = None if isinstance(settings.schedule, str) else settings.schedule
+    return make_optimizer(Optimizer(settings.optimizer, member.learning_rate, schedule, member.weight_decay))
+
+
+def stacked_optimizer(config: dict[str, Any], flat: Any) -> tuple[Callable[[list[Any]], list[Any]], Any, Any]:
     """Return gradient clipping, the optimizer built on the stacked parameters, and the holder of its rates."""
     import keras
     import tensorflow as tf
@@ -90,10 +114,10 @@ def member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
 
         now: Any = 0.0
 
-        def __call__(self, step):
+        def __call__(self, step: Any) -> Any:
             return self.now
 
-        def get_config(self):
+        def get_config(self) -> dict[str, Any]:
             return {}
 
     options = dict(config["config"])
@@ -106,7 +130,7 @@ def member_optimizer(config: dict, flat: Any) -> tuple[Any, Any, Any]:
     optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
     optimizer.build([flat])
 
-    def clip(gradients):
+    def clip(gradients: list[Any]) -> list[Any]:
         if by_norm:
             return [tf.clip_by_norm(g, by_norm) for g in gradients]
         if by_global_norm:

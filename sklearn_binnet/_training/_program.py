@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._layout import Layout
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._optimizers import member_optimizer
+from sklearn_binnet._training._optimizers import stacked_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._types import Network
 
@@ -46,7 +46,7 @@ class Program:
             self._model.build((None, n_features))
         self.layout = Layout(self._model)
         self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
-        self._clip, self._optimizer, self._rates = member_optimizer(optimizer, self._flat)
+        self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
         # A partial, not the method: TensorFlow counts retraces by code object, over all programs, and warns.
         self._compiled = tf.function(functools.partial(self._run), jit_compile=xla, autograph=False)

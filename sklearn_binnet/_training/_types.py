@@ -86,6 +86,8 @@ class Member:
     weight_decay: float = 0.0
     dropout_rates: Sequence[float] | None = None
     """One a dropout layer; None takes the model's own."""
+    place: tuple[int, int] | None = None
+    """Its number among the networks of its fit, from 1, and how many these are; None counts all that are trained."""
     optimizer_state: list[NDArray] | None = None
     """State to go on from, as an earlier `Trained` holds it; None, or another optimizer's or path's, starts afresh."""
 
