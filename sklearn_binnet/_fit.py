@@ -344,7 +344,7 @@ def matching_weights(start: Start, network: Any, n_estimators: int) -> list[list
     """Return the weights to go on from, if the network is still the same."""
     weights = start.fitted.weights
     shapes = [[w.shape for w in member] for member in weights]
-    expected = [w.shape for w in network.initial_weights(0)]
+    expected = network.weight_shapes()
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
             "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "
