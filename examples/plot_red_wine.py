@@ -105,7 +105,8 @@ forest_error, forest_root = (
     np.sqrt(np.mean((median_grade(asked) - truth) ** 2)) / span,
 )
 print(
-    f"{'median of three seeds, scale 0 to 1':<36}{'absolute':>10}{'root of squares':>17}"
+    f"{'median of three seeds, scale 0 to 1':<36}"
+    f"{'absolute':>10}{'root of squares':>17}"
 )
 print(f"{'the course, regression':<36}{0.0927:>10.4f}")
 print(f"{'median grade':<36}{median_error:>10.4f}{median_root:>17.4f}")

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst")), *sorted((ROOT / "docs" / "guide").glob("*.rst"))]
@@ -94,19 +95,54 @@ def test_code_runs_and_prints_what_the_page_shows(page, monkeypatch, tmp_path):
         missing = [name for name in OPTIONAL if re.search(rf"^(import|from) {name}\b", block, re.MULTILINE)]
         if all(importlib.util.find_spec(name) for name in missing):
             printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
+            # trees on all cores of a busy machine wait for one another more than they work
+            with contextlib.redirect_stdout(printed), threadpool_limits(1):
                 exec(compile(block, str(page), "exec"), names)
             wrong += [] if shown is None else differences(shown, printed.getvalue())
     plt.close("all")
     assert not wrong
-    if page.name in ("README.md", "index.rst"):
-        tuned = names["tuned"]
-        low, high = tuned.threshold_interval_
-        assert low <= tuned.best_threshold_ <= high
-        assert 0.85 <= _recall(tuned)
+    if page.name == "index.rst":
+        (line,) = names["tuned"].constraint_report_
+        assert line["bound"] >= 0.85
+        low, high = names["tuned"].threshold_interval_
+        assert low <= names["tuned"].best_threshold_ <= high
     if page.name == "README.md":
-        assert tuned.best_threshold_ < 0.35  # a miss costs five false alarms
-        assert names["search"].best_score_ > 0.8
+        # a miss costs five false alarms: 1/6 for calibrated probabilities
+        assert names["tuned"].best_threshold_ == pytest.approx(1 / 6, abs=0.1)
+        assert names["search"].best_score_ == pytest.approx(0.9, abs=0.05)
     if page.name == "tutorial.rst":
         # the tuner and the classifier mean the same label by "yes"
-        assert (names["tuned"].predict(names["X_test"]) == "bad").sum() < 60
+        clf = names["clf"].set_params(threshold=names["tuned"].best_threshold_)
+        assert (names["tuned"].predict(names["X_test"]) == clf.predict(names["X_test"])).all()
+
+
+def test_gallery_knows_every_example():
+    spec = importlib.util.spec_from_file_location("gallery_order", ROOT / "docs" / "gallery_order.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert set(module.ORDER) == {path.name for path in (ROOT / "examples").glob("plot_*.py")}
+
+
+def test_every_public_name_is_in_the_reference():
+    import sklearn_binnet
+    from sklearn_binnet import datasets, plotting
+
+    reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    for module in (sklearn_binnet, datasets, plotting):
+        for name in module.__all__:
+            assert re.search(rf"auto(class|function):: [\w.]*\b{name}\n", reference), name
+
+
+def test_every_public_method_is_in_the_reference():
+    import sklearn_binnet
+    from sklearn_binnet import plotting
+
+    reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    for module in (sklearn_binnet, plotting):
+        for name in module.__all__:
+            described = re.search(rf"autoclass:: [\w.]*\b{name}\n\n((?:   .*\n)+)", reference)[1]
+            for owner in getattr(module, name).__mro__:
+                if owner.__module__.startswith("sklearn_binnet."):
+                    for member in (member for member in vars(owner) if not member.startswith("_")):
+                        listed = re.search(rf"auto(method|property):: {member}\n", described)
+                        assert listed or member.startswith("set_"), f"{name}.{member}"
