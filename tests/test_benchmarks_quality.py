@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 from scipy.stats import false_discovery_control
+from threadpoolctl import threadpool_limits
 
 pytest.importorskip("benchmarks.quality", reason="benchmarks are not part of the source archive")
 
@@ -224,6 +225,8 @@ class TestRuns:
     @pytest.fixture
     def here(self, monkeypatch):
         monkeypatch.setattr(runner, "Worker", Here)
+        with threadpool_limits(1):  # as the worker's process has it
+            yield
 
     @pytest.fixture
     def trials(self, tmp_path):
