@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_binnet._config import Defaults
 from sklearn_binnet._labels import is_number, strata, validation_split
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._columns import ColumnEncoder
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import Optimizer, describe
