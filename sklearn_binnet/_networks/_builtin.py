@@ -103,7 +103,9 @@ class Spec:
     def initial_weights(self, seed: int) -> list[NDArray[np.float32]]:
         """Draw initial weights in the order of Keras' model: scale, embeddings, layers."""
         rng = np.random.default_rng(seed)
-        weights: list[NDArray] = [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
+        weights: list[NDArray[Any]] = (
+            [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
+        )
         for size in zip(self.embedding_sizes, self.embedding_dims, strict=True):
             embedding = rng.normal(size=size)
             embedding[0] = 0.0  # an unknown level adds nothing, unless training rows have one
@@ -118,7 +120,7 @@ class Spec:
         weights += [constants.logit_draw(self.activation)(rng, kernel), np.zeros(bias)]
         return [w.astype(np.float32) for w in weights]
 
-    def fold(self, weights: Sequence[NDArray]) -> _Folded:
+    def fold(self, weights: Sequence[NDArray[Any]]) -> _Folded:
         """Return tables and layers: scale and embeddings go into the first layer, BatchNormalization into the next."""
         arrays = iter([np.asarray(w, np.float64) for w in weights])
         scale = next(arrays) * constants.SCALE_FACTOR if self.scales_columns else np.ones(self.n_inputs)
@@ -231,11 +233,11 @@ class BuiltinNetwork:
 
         return keras.ops.sigmoid(outputs)
 
-    def targets(self, y: NDArray) -> NDArray:
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return y: the head takes answers as they are."""
         return y
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the targets."""
         return targets
 
@@ -245,7 +247,7 @@ class BuiltinNetwork:
 
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def fitted(self, members: Sequence[list[NDArray]]) -> FittedBuiltin:
+    def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedBuiltin:
         """Return the network with the members' trained weights."""
         return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
 
@@ -272,7 +274,7 @@ class FittedBuiltin(Fitted):
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
 
-    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
         folded = self._folded
         if member is not None:
@@ -285,7 +287,7 @@ class FittedBuiltin(Fitted):
             return self._block_logits(X, folded)
         return np.concatenate([self._block_logits(X[i : i + rows], folded) for i in range(0, len(X), rows)])
 
-    def _block_logits(self, X: NDArray, folded: _Folded) -> NDArray[np.float64]:
+    def _block_logits(self, X: NDArray[Any], folded: _Folded) -> NDArray[np.float64]:
         encoded = self.encoder.transform(X).astype(np.float64)
         activation = ACTIVATIONS[self.spec.activation]
         levels = encoded[:, self.spec.n_inputs :].astype(np.intp)

@@ -30,7 +30,7 @@ class Predictable(Protocol):
         """Return a new `keras.Model`."""
 
 
-def forward(network: Predictable, weights: Sequence[NDArray], X: NDArray) -> NDArray:
+def forward(network: Predictable, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[Any]:
     """Return the outputs of a network, as `keras.Model.predict` would.
 
     Parameters
@@ -92,7 +92,7 @@ class _EagerProgram:
         self._model = model
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
         """Return the outputs for at most `size` rows."""
         import keras
 
@@ -118,7 +118,7 @@ class _CompiledProgram:
         self._functions: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
         """Return the outputs for at most `size` rows."""
         import tensorflow as tf
 
@@ -149,7 +149,7 @@ class _CompiledProgram:
         return keras.ops.cast(outputs, "float32")
 
 
-def _fill(X: NDArray, size: int) -> NDArray:
+def _fill(X: NDArray[Any], size: int) -> NDArray[Any]:
     """Return X with rows of zeros up to `size`."""
     if len(X) == size:
         return X

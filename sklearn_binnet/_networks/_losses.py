@@ -68,7 +68,7 @@ class LabelLoss:
         config["config"] = {k: v for k, v in config["config"].items() if k != "name"}
         return json.dumps(config, sort_keys=True)
 
-    def targets(self, y: NDArray) -> NDArray:
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return the 0/1 array (n, L) in the form that the loss takes."""
         y = np.asarray(y, dtype=np.float32).reshape(-1, self.head.n_labels)
         if self.form == "one_hot":
@@ -311,13 +311,13 @@ def _try_own(loss: Any, head: Head) -> LabelLoss:
     )
 
 
-def _evaluate(answers: LabelLoss, y: NDArray, outputs: NDArray) -> NDArray:
+def _evaluate(answers: LabelLoss, y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
     import keras
 
     return keras.ops.convert_to_numpy(answers.per_label(_tensor(y), _tensor(outputs)))
 
 
-def _tensor(values: NDArray) -> Any:
+def _tensor(values: NDArray[Any]) -> Any:
     import keras
 
     return keras.ops.convert_to_tensor(values)
