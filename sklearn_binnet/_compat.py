@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import _check_method_params as index_params
@@ -24,6 +25,7 @@ except ImportError:  # scikit-learn < 1.9
 
 
 __all__ = [
+    "BaseSearchCV",
     "CallbackSupportMixin",
     "HasMethods",
     "Interval",

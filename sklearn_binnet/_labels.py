@@ -10,8 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
+
+from sklearn_binnet._compat import BaseSearchCV
 
 ONE_HOT_MESSAGE = (
     "y has two columns and exactly one 1 in every row, so it is read as one yes/no question in one-hot form, with "
@@ -37,45 +41,16 @@ class Target:
     @classmethod
     def learn(cls, y: ArrayLike, pos_label: Any = None) -> Target:
         """Find out what is asked, from the labels y: (n,), (n, 1), or an indicator matrix (n, L)."""
-        kind = _kind(y, "y")
-        if kind == "multilabel-indicator" and not is_one_hot(y):
-            matrix = _dense(y)
-            if not np.isin(matrix, (0, 1)).all():
-                raise ValueError(
-                    "y with several columns must be an indicator matrix of 0s and 1s, one column a question, got "
-                    f"values {np.unique(matrix).tolist()}. Say where yes begins, as in y > 0."
-                )
-            if pos_label not in (None, 1):
-                raise ValueError(
-                    f"pos_label must be None or 1 when y is an indicator matrix, got {pos_label!r}: its columns are "
-                    "the questions and 1 is yes."
-                )
-            return cls(np.arange(matrix.shape[1]), 1, matrix.shape[1], True, matrix.dtype)
-        if kind == "multilabel-indicator":
-            classes = np.array([0, 1])
-        elif kind in ("binary", "multiclass"):
-            classes = _unique(column_or_1d(y, warn=True), "y")
-        else:
-            raise ValueError(
-                f"Unknown label type: {kind}. y must hold two labels, or be an indicator matrix of 0s and 1s; for "
-                "a number to predict, use a regressor, or say where yes begins, as in y > 3."
-            )
-        if len(classes) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is multiclass: "
-                f"y has {len(classes)} classes. Use OneVsRestClassifier(BinaryNetClassifier()) for more than two "
-                "classes, or an indicator matrix if several may be true at once."
-            )
+        labels, several = read_labels(y, tell=False)
+        if several:
+            check_indicator_label(pos_label)
+            return cls(np.arange(labels.shape[1]), 1, labels.shape[1], True, labels.dtype)
+        classes = _unique(labels, "y")
         if len(classes) < 2:
             raise ValueError(
                 f"y must hold two classes, got one class only: {classes.tolist()}. There is nothing to tell apart."
             )
-        positive = 1
-        if pos_label is not None:
-            matches = [i for i, label in enumerate(classes.tolist()) if label == pos_label]
-            if not matches:
-                raise ValueError(f"pos_label must be one of the labels in y, {classes.tolist()}; got {pos_label!r}.")
-            positive = matches[0]
+        positive = 1 if pos_label is None else positive_index(classes, pos_label)
         return cls(classes, positive, 1, False, classes.dtype)
 
     def encode(self, y: ArrayLike, name: str = "y") -> NDArray[np.float32]:
@@ -122,6 +97,73 @@ class Target:
         out[:, self.positive] = probabilities[:, 0]
         out[:, 1 - self.positive] = 1.0 - probabilities[:, 0]
         return out
+
+
+def read_labels(
+    y: Any, *, several: bool | None = None, tell: bool = True, classifier: str = "BinaryNetClassifier()"
+) -> tuple[NDArray, bool]:
+    """Read the targets of a fit; both estimators read them here.
+
+    Returns labels (n,) and False for one yes/no question, or an indicator matrix of 0s and 1s (n, L) and True for
+    several. A matrix of two columns with exactly one 1 in every row is one question, which a warning says if `tell`;
+    with `several` true it stays a matrix, because the estimator at hand was fitted to two labels. `classifier` is
+    named in messages.
+    """
+    kind = _kind(y, "y")
+    if kind == "multilabel-indicator":
+        if not several and is_one_hot(y):
+            return (binary_labels(y) if tell else _dense(y).argmax(axis=1)), False
+        matrix = _dense(y)
+        if not np.isin(matrix, (0, 1)).all():
+            raise ValueError(
+                "y with several columns must be an indicator matrix of 0s and 1s, one column a question, got values "
+                f"{np.unique(matrix).tolist()}. Say where yes begins, as in y > 0."
+            )
+        return matrix, True
+    if kind not in ("binary", "multiclass"):
+        raise ValueError(
+            f"Unknown label type: {kind}. y must hold two labels, or be an indicator matrix of 0s and 1s; for "
+            "a number to predict, use a regressor, or say where yes begins, as in y > 3."
+        )
+    labels = column_or_1d(y, warn=True)
+    if kind == "multiclass":
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is multiclass: "
+            f"y has {len(_unique(labels, 'y'))} classes. Use OneVsRestClassifier({classifier}) for more than two "
+            "classes, or an indicator matrix if several may be true at once."
+        )
+    return labels, False
+
+
+def check_indicator_label(pos_label: Any) -> None:
+    """Refuse a positive label other than 1 for an indicator matrix."""
+    if pos_label not in (None, 1):
+        raise ValueError(
+            f"pos_label must be None or 1 when y is an indicator matrix, got {pos_label!r}: its columns are "
+            "the questions and 1 is yes."
+        )
+
+
+def positive_index(classes: NDArray, pos_label: Any, owner: str = "pos_label", labels: str = "the labels in y") -> int:
+    """Return the place of the positive label among the classes; messages name its `owner` and the `labels`."""
+    matches = [i for i, label in enumerate(classes.tolist()) if label == pos_label]
+    if not matches:
+        raise ValueError(f"{owner} must be one of {labels}, {classes.tolist()}; got {pos_label!r}.")
+    return matches[0]
+
+
+def own_pos_label(estimator: Any, fitted: bool) -> Any:
+    """Return the positive label of a classifier, of the last step of a pipeline, or of what a search tunes.
+
+    A fitted one tells it in `pos_label_`, one to be fitted in its parameter `pos_label`; None if it names none.
+    """
+    while isinstance(estimator, Pipeline | BaseSearchCV):
+        if isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = estimator.best_estimator_ if fitted else estimator.estimator
+    fallback = getattr(estimator, "pos_label", None)
+    return getattr(estimator, "pos_label_", fallback) if fitted or isinstance(estimator, FrozenEstimator) else fallback
 
 
 def _kind(y: ArrayLike, name: str) -> str:

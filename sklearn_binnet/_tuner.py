@@ -20,7 +20,7 @@ from sklearn_binnet._tuning._evidence import average_by_row, collect, collect_la
 from sklearn_binnet._tuning._folds import unrouted
 from sklearn_binnet._tuning._multilabel import choose
 from sklearn_binnet._tuning._objective import resolve_scoring, routed_scorer
-from sklearn_binnet._tuning._predictions import TunedPredictions
+from sklearn_binnet._tuning._predictions import TunedPredictions, positive_scores
 from sklearn_binnet._tuning._request import check_estimator, check_request
 from sklearn_binnet._tuning._target import check_target, find_labels, prefit_classes
 from sklearn_binnet._tuning._tune import recost
@@ -76,7 +76,9 @@ class ThresholdTunerCV(TunedPredictions):
     confidence_level : float, default=0.95
         Of `threshold_interval_` and of constraints.
     pos_label : label, optional
-        The positive class; by default that of the scorer if it names one, else ``classes_[1]``.
+        The positive class. By default that of the scorer if it names one, else that of the
+        estimator (of the last step of a pipeline) if it has one, as a `BinaryNetClassifier` has,
+        else ``classes_[1]``.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Scores to tune on; "auto" takes the first that the classifier has.
     thresholds : int or array-like, optional
@@ -132,6 +134,8 @@ class ThresholdTunerCV(TunedPredictions):
         Fold models that predictions average with `estimator_`; empty without `ensemble`.
     classes_ : ndarray of shape (2,)
         Class labels, sorted.
+    pos_label_ : label
+        The positive class; not there for several labels.
     n_features_in_, feature_names_in_
         As `estimator_` has them.
 
@@ -250,12 +254,13 @@ class ThresholdTunerCV(TunedPredictions):
         self : ThresholdTunerCV
         """
         X, y = indexable(X, y)
-        y, n_labels = check_target(y)
         check_estimator(self.estimator)
         self._validate_params()
+        y, n_labels = check_target(y, X, self.estimator, self.cv)
         check_request(self, n_labels, row_costs=costs is not None)
-        classes = prefit_classes(self.estimator, y, self.cv) if isinstance(self.cv, str) else None
-        labels = find_labels(y, self.pos_label, self.scoring, classes)
+        fitted = isinstance(self.cv, str)
+        classes = prefit_classes(self.estimator, y, self.cv) if fitted else None
+        labels = find_labels(y, self.pos_label, self.scoring, self.estimator, fitted, classes)
         row_costs = None if costs is None else check_row_costs(costs, num_samples(X))
         routed = self._route(params)
         splits = make_splits(
@@ -267,7 +272,7 @@ class ThresholdTunerCV(TunedPredictions):
             multilabel=n_labels > 0,
             split_params=routed.splitter.split,
         )
-        fitted = fit_models(
+        models = fit_models(
             self.estimator,
             X,
             y,
@@ -279,17 +284,24 @@ class ThresholdTunerCV(TunedPredictions):
             fit_params=routed.estimator.fit,
             n_jobs=self.n_jobs,
         )
-        self.estimator_ = fitted.model
-        self.estimators_ = fitted.fold_models if self._averages(num_samples(X)) else []
+        seed = self.random_state
+        seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
+        oof_scores, evidence = self._collect(X, y, models, labels, row_costs, routed.scorer.score)
+        tuned = self._tune(evidence, self.scoring, self.constraint, self.costs, seed)
+        # Nothing is stored before this line, so that a fit which fails leaves an earlier one as it was.
+        for stale in ("pos_label_", "common_threshold_", "cv_results_", "n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(stale, None)
+        self.estimator_ = models.model
+        self.estimators_ = models.fold_models if self._averages(num_samples(X)) else []
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))
-        seed = self.random_state
-        self._seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
-        self._response_method, self._labels = fitted.method, labels
-        evidence = self._collect(X, y, fitted, row_costs, routed.scorer.score)
-        self._tune(evidence, self.scoring, self.constraint, self.costs)
+        if labels is not None:
+            self.pos_label_ = labels[1]
+        self.oof_scores_ = oof_scores
+        self._seed, self._response_method, self._labels = seed, models.method, labels
         self._evidence = without_rows(evidence)
+        self.__dict__.update(tuned)
         return self
 
     def _route(self, params):
@@ -303,29 +315,29 @@ class ThresholdTunerCV(TunedPredictions):
         """Whether predictions average the fold models too."""
         return self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
 
-    def _collect(self, X, y, fitted, row_costs, metadata):
+    def _collect(self, X, y, fitted, labels, row_costs, metadata):
         """Gather evidence from all rows with an out-of-fold score, for each label if several."""
-        folds = [(rows, self._scores(values, known)) for rows, values, known in fitted.folds]
-        self.oof_scores_, rows = average_by_row(folds, len(y))
+        folds = [(rows, positive_scores(values, fitted.method, known, labels)) for rows, values, known in fitted.folds]
+        scores, rows = average_by_row(folds, len(y))
         known = {"metadata": metadata, "probability": fitted.method == "predict_proba"}
-        if self._labels is None:
-            return collect_labels(X, y, folds, self.oof_scores_, rows, **known)
-        return collect(
+        if labels is None:
+            return scores, collect_labels(X, y, folds, scores, rows, **known)
+        return scores, collect(
             X,
             y,
             folds,
-            self.oof_scores_,
+            scores,
             rows,
-            classes=tuple(self._labels),
+            classes=tuple(labels),
             row_costs=row_costs,
             keep_rows=callable(self.scoring) or self.scoring not in th.METRICS,
             **known,
         )
 
-    def _tune(self, evidence, scoring, constraint, costs):
-        """Choose the threshold and publish what is known about it."""
+    def _tune(self, evidence, scoring, constraint, costs, seed):
+        """Choose the threshold; return what is known about it, as attributes."""
         tuned: Any
-        tuned, self.fold_thresholds_, lines = choose(
+        tuned, folds, lines = choose(
             evidence,
             scoring,
             constraint,
@@ -333,21 +345,25 @@ class ThresholdTunerCV(TunedPredictions):
             thresholds=self.thresholds,
             selection=self.selection,
             confidence_level=self.confidence_level,
-            seed=self._seed,
+            seed=seed,
         )
-        self.best_threshold_ = tuned.threshold
-        self.best_score_ = tuned.score
-        self.threshold_interval_ = tuned.interval
-        self.curve_ = tuned.curve
-        self.constraint_satisfied_ = tuned.satisfied
-        self.constraint_report_ = tuned.report
+        out = {
+            "best_threshold_": tuned.threshold,
+            "best_score_": tuned.score,
+            "threshold_interval_": tuned.interval,
+            "fold_thresholds_": folds,
+            "curve_": tuned.curve,
+            "constraint_satisfied_": tuned.satisfied,
+            "constraint_report_": tuned.report,
+        }
         if isinstance(evidence, list):
-            self.common_threshold_ = tuned.common
+            out["common_threshold_"] = tuned.common
         if self.store_cv_results:
-            self.cv_results_ = tuned.results()
+            out["cv_results_"] = tuned.results()
         if not np.all(tuned.satisfied):
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
+        return out
 
     def retune(self, *, scoring=None, constraint=None, costs=None, prevalence=None):
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
@@ -388,7 +404,7 @@ class ThresholdTunerCV(TunedPredictions):
                     f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune "
                     "with a metric of the counts, or fit anew."
                 )
-        self._tune(evidence, scoring, constraint, costs)
+        self.__dict__.update(self._tune(evidence, scoring, constraint, costs, self._seed))
         return self
 
     def get_metadata_routing(self):

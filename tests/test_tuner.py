@@ -12,6 +12,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import f1_score, make_scorer, recall_score
 from sklearn.model_selection import (
@@ -162,6 +163,66 @@ def test_positive_label_of_a_scorer_is_taken(data):
     ).fit(X, labels)
     predicted = np.where(other.oof_scores_ >= other.best_threshold_, "b", "a")
     assert other.best_score_ == pytest.approx(f1_score(labels, predicted, pos_label="a"))
+
+
+class Naming(LogisticRegression):
+    """Has a positive label of its own."""
+
+    def __init__(self, pos_label=None, C=1.0):
+        super().__init__(C=C)
+        self.pos_label = pos_label
+
+    def fit(self, X, y, sample_weight=None):
+        super().fit(X, y, sample_weight)
+        self.pos_label_ = self.classes_[1] if self.pos_label is None else self.pos_label
+        return self
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), model)),
+        lambda model: GridSearchCV(make_pipeline(model), {}, cv=2),
+        lambda model: FrozenEstimator(model),
+    ],
+    ids=["alone", "pipeline", "nested", "search", "frozen"],
+)
+@pytest.mark.parametrize("prefit", [False, True])
+def test_positive_label_of_the_estimator_is_taken(data, wrap, prefit):
+    X, y = data
+    labels = np.array(["good", "bad"])[y]
+    model = wrap(Naming(pos_label="bad"))
+    if prefit or isinstance(model, FrozenEstimator):
+        model = wrap(Naming(pos_label="bad").fit(X, labels)).fit(X, labels)
+    options = {"cv": "prefit", "refit": False} if prefit else {"cv": 2}
+    own = ThresholdTunerCV(model, scoring="f2", **options).fit(X, labels)
+    said = ThresholdTunerCV(model, scoring="f2", pos_label="bad", **options).fit(X, labels)
+    assert own.pos_label_ == said.pos_label_ == "bad"
+    assert own.best_threshold_ == said.best_threshold_
+    assert own.curve_.n_positive == np.sum(labels == "bad")
+    np.testing.assert_array_equal(own.predict(X), said.predict(X))
+
+
+def test_positive_label_is_the_tuners_then_the_scorers_then_the_estimators(data):
+    X, y = data
+    labels = np.array(["good", "bad"])[y]
+    fitted = Naming(pos_label="good").fit(X, labels).set_params(pos_label="bad")
+    scorer = make_scorer(f1_score, pos_label="good")
+    for options, expected in (
+        ({"pos_label": "good", "estimator": Naming("bad")}, "good"),
+        ({"scoring": scorer, "estimator": Naming("bad")}, "good"),
+        ({"scoring": scorer, "pos_label": "bad", "estimator": Naming("bad")}, "bad"),
+        ({"estimator": Naming("bad")}, "bad"),
+        ({"estimator": fitted}, "bad"),  # fitted anew, with the parameter as it is now
+        ({"estimator": fitted, "cv": "prefit", "refit": False}, "good"),  # this fit is kept
+        ({"estimator": Naming()}, "good"),
+        ({"estimator": LogisticRegression()}, "good"),
+    ):
+        assert ThresholdTunerCV(**{"cv": 2} | options).fit(X, labels).pos_label_ == expected
+    with pytest.raises(ValueError, match=r"pos_label of `estimator` must be one of the labels .*; got 'worse'"):
+        ThresholdTunerCV(Naming("worse")).fit(X, labels)
 
 
 # ------------------------------------------------------------------ folds
@@ -506,7 +567,7 @@ class Unscoring(ClassifierMixin, BaseEstimator):
         ({"costs": [[1, 1], [1, 1]], "scoring": "cost"}, "same for every decision"),
         ({"costs": [[0, np.nan], [1, 0]], "scoring": "cost"}, "must be finite"),
         ({"costs": "much", "scoring": "cost"}, "array of numbers"),
-        ({"pos_label": 7}, r"`pos_label` must be one of the classes \[0, 1\], got 7"),
+        ({"pos_label": 7}, r"pos_label must be one of the labels in y, \[0, 1\]; got 7"),
         ({"thresholds": []}, "at least one threshold"),
         ({"thresholds": [0.1, np.nan]}, "no NaN"),
         ({"selection": "best"}, "'selection' parameter"),
@@ -544,6 +605,56 @@ def test_bad_targets(y, message):
 def test_bad_costs_of_rows(data, shape):
     with pytest.raises(ValueError, match="`costs` in fit must have"):
         ThresholdTunerCV(LogisticRegression(), scoring="cost").fit(*data, costs=np.ones(shape))
+
+
+# ------------------------------------------------------------------ all or nothing
+
+
+def failing(curve, values):
+    raise RuntimeError("no threshold today")
+
+
+def test_a_fit_that_fails_leaves_everything_as_it_was(data):
+    X, y = data
+    tuned = ThresholdTunerCV(LogisticRegression(), cv=2, store_cv_results=True).fit(X, y)
+    before, decided = dict(vars(tuned)), tuned.predict(X)
+    tuned.selection = failing
+    with pytest.raises(RuntimeError, match="no threshold today"):
+        tuned.fit(X[:, :5], 1 - y)
+    with pytest.raises(RuntimeError, match="no threshold today"):
+        tuned.retune(scoring="f1")
+    tuned.selection, tuned.scoring = "stable", lambda estimator, X, y: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        tuned.fit(X[:, :5], 1 - y)
+    tuned.scoring = "balanced_accuracy"
+    tuned.constraint = "precision >= 0.99"
+    with pytest.raises(UserWarning, match="cannot be shown"):  # a warning that the user makes an error
+        tuned.fit(X[:, :5], y)
+    with pytest.raises(UserWarning, match="cannot be shown"):
+        tuned.retune()
+    tuned.constraint = None
+    after = vars(tuned)
+    assert after.keys() == before.keys()
+    assert all(after[name] is value for name, value in before.items())
+    np.testing.assert_array_equal(tuned.predict(X), decided)
+
+
+def test_a_first_fit_that_fails_leaves_an_unfitted_tuner(data):
+    tuned = ThresholdTunerCV(LogisticRegression(), cv=2, selection=failing)
+    before = dict(vars(tuned))
+    with pytest.raises(RuntimeError, match="no threshold today"):
+        tuned.fit(*data)
+    assert vars(tuned) == before
+
+
+def test_a_new_fit_takes_away_what_belonged_to_the_old_one(data):
+    X, y = data
+    tuned = ThresholdTunerCV(GaussianNB(), cv=2, store_cv_results=True).fit(pd.DataFrame(X).add_prefix("c"), y)
+    assert len(tuned.feature_names_in_) == 20
+    tuned.store_cv_results = False
+    tuned.fit(X, y)
+    assert not hasattr(tuned, "cv_results_")
+    assert not hasattr(tuned, "feature_names_in_")
 
 
 def test_bad_retunes(data):

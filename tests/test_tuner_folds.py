@@ -5,12 +5,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
+from sklearn.feature_selection import SelectFromModel, SelectKBest
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 
 from sklearn_binnet import ThresholdTunerCV
 from sklearn_binnet._tuning._folds import binary_scores, fit_folds
@@ -83,6 +87,95 @@ def test_rows_without_an_own_probability_are_left_out():
     tuned = ThresholdTunerCV(OwnFolds(missing=20), scoring="f1").fit(X, Y)
     assert np.isnan(tuned.oof_scores_).sum() == 20
     assert tuned.curve_.n_positive == Y[20:].sum()
+
+
+# ------------------------------------------------------------------ steps that have learnt from y
+
+
+class Means(TransformerMixin, BaseEstimator):
+    """Puts in place of each value the mean of y where it occurs."""
+
+    def fit(self, X, y):
+        self.means_ = [{value: y[column == value].mean() for value in np.unique(column)} for column in X.T]
+        return self
+
+    def transform(self, X):
+        columns = zip(self.means_, X.T, strict=True)
+        return np.column_stack([[means.get(value, 0.5) for value in column] for means, column in columns])
+
+
+class QuietMeans(Means):
+    """Says by its signature that it can do without y, and uses it."""
+
+    def fit(self, X, y=None):
+        return super().fit(X, y)
+
+
+def noise(wide=False):
+    """Rows that say nothing about y: codes of many levels, or many columns."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    return (rng.normal(size=(300, 400)) if wide else rng.integers(0, 150, (300, 3))), y
+
+
+SEEING = {
+    "without tag": make_pipeline(Means(), OwnFolds()),
+    "y may be left out": make_pipeline(QuietMeans(), OwnFolds()),
+    "pipeline in a pipeline": make_pipeline(make_pipeline(QuietMeans(), StandardScaler()), OwnFolds()),
+    "columns": make_pipeline(ColumnTransformer([("means", Means(), [0, 1])]), OwnFolds()),
+    "rest of the columns": make_pipeline(ColumnTransformer([], remainder=QuietMeans()), OwnFolds()),
+    "union": make_pipeline(FeatureUnion([("scale", StandardScaler()), ("means", QuietMeans())]), OwnFolds()),
+    "deep": make_pipeline(
+        ColumnTransformer([("a", make_pipeline(FeatureUnion([("m", Means())]), StandardScaler()), [0, 1])]),
+        OwnFolds(),
+    ),
+    "selection in a pipeline": make_pipeline(make_pipeline(SelectKBest(k=10), StandardScaler()), OwnFolds()),
+    "selection in a union": make_pipeline(FeatureUnion([("best", SelectKBest(k=10))]), OwnFolds()),
+}
+
+
+@pytest.mark.parametrize("case", SEEING)
+def test_noise_stays_noise_behind_steps_that_have_learnt_from_y(case):
+    rows, y = noise(wide="selection" in case)
+    tuned = ThresholdTunerCV(SEEING[case]).fit(rows, y)
+    assert len(tuned.estimators_) == 5
+    assert tuned.best_score_ < 0.6
+    with pytest.raises(ValueError, match=r"`oof_proba_`.*stands behind .* from y"):
+        ThresholdTunerCV(tuned.estimator_, cv="oof", refit=False).fit(rows, y)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        SelectFromModel(LogisticRegression()),
+        TargetEncoder(target_type="binary"),
+        ColumnTransformer([("codes", TargetEncoder(target_type="binary"), [0])], remainder="passthrough"),
+    ],
+    ids=["SelectFromModel", "TargetEncoder", "ColumnTransformer"],
+)
+def test_scikit_learns_own_steps_that_learn_from_y_are_known(step):
+    rows, y = noise()
+    assert len(ThresholdTunerCV(make_pipeline(step, OwnFolds())).fit(rows, y).estimators_) == 5
+
+
+def test_own_probabilities_serve_behind_steps_that_never_see_y():
+    numbers = make_pipeline(SimpleImputer(), FeatureUnion([("scaled", StandardScaler()), ("nothing", "drop")]))
+    front = ColumnTransformer([("n", numbers, slice(0, 5)), ("f", FunctionTransformer(), [5])], remainder="passthrough")
+    tuned = ThresholdTunerCV(make_pipeline(front, "passthrough", OwnFolds())).fit(X, Y)
+    assert tuned.estimators_ == []
+    np.testing.assert_array_equal(tuned.oof_scores_, tuned.estimator_[-1].oof_proba_)
+
+
+@pytest.mark.parametrize("pipeline", [False, True])
+def test_probabilities_of_a_frozen_model_are_of_its_own_rows(pipeline):
+    rows, y = make_classification(600, weights=[0.7], flip_y=0.1, random_state=0)
+    frozen = FrozenEstimator(OwnFolds().fit(rows[:300], y[:300]))
+    model = make_pipeline(FunctionTransformer(), frozen) if pipeline else frozen
+    tuned = ThresholdTunerCV(model).fit(rows[300:], y[300:])
+    np.testing.assert_array_equal(tuned.oof_scores_, frozen.predict_proba(rows[300:])[:, 1])
+    model = model.fit(rows[:300], y[:300])
+    oof = ThresholdTunerCV(model, cv="oof", refit=False).fit(rows[:300], y[:300])
+    np.testing.assert_array_equal(oof.oof_scores_, frozen.oof_proba_)
 
 
 class Together(LogisticRegression):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
@@ -200,7 +201,7 @@ def test_own_out_of_fold_probabilities_of_labels():
         ({"scoring": "rand_score"}, "no function of the counts"),
         ({"constraint": {7: "recall >= 0.5"}}, r"names the labels \[7\]"),
         ({"thresholds": 10}, "one yes/no question"),
-        ({"pos_label": 0}, "of an indicator matrix is 1"),
+        ({"pos_label": 0}, "pos_label must be None or 1 when y is an indicator matrix, got 0"),
         ({"estimator": LogisticRegression()}, r"tune OneVsRestClassifier\(LogisticRegression"),
     ],
 )
@@ -213,3 +214,21 @@ def test_bad_requests_for_labels(params, message):
 def test_costs_of_rows_are_for_one_question():
     with pytest.raises(ValueError, match="one yes/no question"):
         ThresholdTunerCV(BASE, scoring="f1_macro").fit(X, Y, costs=np.ones((400, 2)))
+
+
+@pytest.mark.parametrize("values", [(1, 2), (0, 2), (-1, 1)])
+@pytest.mark.parametrize("as_given", [np.asarray, sparse.csr_matrix])
+def test_indicator_matrices_hold_zeros_and_ones(values, as_given):
+    with pytest.raises(ValueError, match="indicator matrix of 0s and 1s"):
+        ThresholdTunerCV(BASE, scoring="f1_macro").fit(X, as_given(np.array(values)[Y]))
+
+
+@pytest.mark.parametrize("as_given", [np.asarray, sparse.csr_matrix, np.ndarray.tolist])
+def test_one_hot_is_one_question(as_given):
+    answers = Y[:, 0]
+    tuned = ThresholdTunerCV(LogisticRegression(), cv=2)
+    with pytest.warns(UserWarning, match="one yes/no question in one-hot form"):
+        tuned.fit(X, as_given(np.eye(2, dtype=int)[answers]))
+    plain = ThresholdTunerCV(LogisticRegression(), cv=2).fit(X, answers)
+    assert tuned.best_threshold_ == plain.best_threshold_
+    np.testing.assert_array_equal(tuned.predict(X), plain.predict(X))

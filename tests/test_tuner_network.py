@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -108,3 +109,27 @@ def test_several_labels():
     tuned = ThresholdTunerCV(net(n_estimators=2), scoring="f1_macro", random_state=0).fit(X, Y)
     assert tuned.predict(X).shape == Y.shape
     assert np.shape(tuned.best_threshold_) == (3,)
+
+
+def test_the_threshold_may_be_handed_over_to_the_network():
+    labels = np.where(y == 1, "bad", "good")
+    clf = net(n_estimators=2, epochs=20, learning_rate=0.02, pos_label="bad")
+    tuned = ThresholdTunerCV(clf, scoring="f2", random_state=0).fit(X, labels)
+    assert tuned.pos_label_ == tuned.estimator_.pos_label_ == "bad"
+    decided = tuned.predict(X)
+    assert np.mean(decided == labels) > 0.8
+    np.testing.assert_array_equal(tuned.estimator_.set_params(threshold=tuned.best_threshold_).predict(X), decided)
+
+
+def test_one_hot_labels_are_read_as_the_network_reads_them():
+    tuner = ThresholdTunerCV(net(n_estimators=2), random_state=0)
+    with pytest.warns(UserWarning, match="one-hot"):
+        tuned = tuner.fit(X, np.eye(2, dtype=int)[y])
+    assert tuned.predict(X).shape == y.shape
+    assert tuned.best_threshold_ == tuner.fit(X, y).best_threshold_
+
+
+def test_a_frozen_network_is_tuned_on_the_rows_given():
+    frozen = FrozenEstimator(net(n_estimators=2).fit(X[:100], y[:100]))
+    tuned = ThresholdTunerCV(frozen, random_state=0).fit(X[100:], y[100:])
+    np.testing.assert_array_equal(tuned.oof_scores_, frozen.predict_proba(X[100:])[:, 1])

@@ -66,12 +66,14 @@ def test_an_estimator_of_three_classes():
 
 
 def test_a_positive_label_among_the_classes_of_the_estimator():
-    with pytest.raises(ValueError, match=r"`pos_label` must be one of the classes \['sick', 'well'\]"):
+    with pytest.raises(
+        ValueError, match=r"pos_label must be one of the labels of `estimator`, \['sick', 'well'\]; got 'dead'"
+    ):
         tuner(LogisticRegression().fit(X, NAMES[Y]), pos_label="dead").fit(X[:9], np.full(9, "sick"))
 
 
 def test_an_estimator_of_other_labels():
-    labels = np.column_stack([Y, 1 - Y])
+    labels = np.column_stack([Y, np.roll(Y, 1)])
     for model in (
         OneVsRestClassifier(LogisticRegression()).fit(X, np.column_stack([Y, Y, Y])),
         LogisticRegression().fit(X, np.arange(300) % 3),
@@ -80,6 +82,17 @@ def test_an_estimator_of_other_labels():
             tuner(model, scoring="f1_macro").fit(X, labels)
     with pytest.raises(ValueError, match="must have been fitted to two classes"):
         tuner(RandomForestClassifier(5).fit(X, labels)).fit(X, Y)
+
+
+def test_rows_that_look_one_hot_are_read_as_the_fitted_estimator_answers():
+    labels = np.column_stack([Y, np.roll(Y, 1)])
+    one_hot = np.flatnonzero(labels.sum(axis=1) == 1)
+    for base in (RandomForestClassifier(5, random_state=0), OneVsRestClassifier(LogisticRegression())):
+        tuned = tuner(base.fit(X, labels), scoring="f1_macro").fit(X[one_hot], labels[one_hot])
+        assert tuned.predict(X).shape == (300, 2)
+    with pytest.warns(UserWarning, match="one-hot"):
+        single = tuner(LogisticRegression().fit(X, Y)).fit(X, np.eye(2, dtype=int)[Y])
+    assert single.best_threshold_ == tuner(LogisticRegression().fit(X, Y)).fit(X, Y).best_threshold_
 
 
 def test_an_estimator_that_renames_its_classes_in_a_fold():

@@ -232,7 +232,7 @@ def test_constant_margins_between_zero_and_one_are_no_probabilities():
 
 def test_errors_of_an_estimator_with_labels_keep_their_words():
     holes = np.where(np.arange(600)[:, None] == 3, np.nan, X)
-    labels = np.column_stack([Y, 1 - Y])
+    labels = np.column_stack([Y, np.roll(Y, 1)])
     with pytest.raises(ValueError, match="Input X contains NaN") as caught:
         ThresholdTunerCV(OneVsRestClassifier(LogisticRegression()), scoring="f1_macro", cv=2).fit(holes, labels)
     assert str(caught.value).startswith("Input X contains NaN")

@@ -13,6 +13,7 @@ import pytest
 from sklearn_binnet._networks import _forward
 from sklearn_binnet._networks._forward import LARGE, MIDDLE, SMALL, forward
 from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
+from sklearn_binnet._training._cache import PROGRAMS
 
 layers, ops = keras.layers, keras.ops
 D = 4
@@ -578,7 +579,7 @@ def test_state_is_json_and_brings_the_network_back(make):
     assert back.optimizer_learning_rate == network.optimizer_learning_rate
     assert back.keras_reason == network.keras_reason
     assert same(back.initial_weights(1), back.initial_weights(1))
-    _forward.clear_programs()
+    PROGRAMS.clear()
     X = rows(9)
     np.testing.assert_array_equal(forward(back, weights, X), forward(network, weights, X))
     np.testing.assert_array_equal(back.logits(forward(back, weights, X)).shape, (9, 1))
@@ -651,13 +652,13 @@ def test_forward_equals_predict(n):
 
 def test_new_row_counts_and_weights_never_trace_again():
     network = resolve(build)
-    _forward.clear_programs()
+    PROGRAMS.clear()
     for seed in range(3):
         same_architecture = resolve(build)
         for n in (1, 2, 31, 257, 300, 511, 2049, 5000, 4097):
             forward(same_architecture, same_architecture.initial_weights(seed), rows(n))
     assert _forward._program_of(network).traces == 3
-    assert len(_forward._programs) == 1
+    assert len(PROGRAMS.items()) == 1
 
 
 def test_a_row_is_the_same_alone_and_in_company():
@@ -669,12 +670,12 @@ def test_a_row_is_the_same_alone_and_in_company():
 
 
 def test_forward_from_many_threads():
-    _forward.clear_programs()
+    PROGRAMS.clear()
     network = resolve(build)
     weights = [network.initial_weights(seed) for seed in range(4)]
     X = rows(300)
     expected = [forward(network, w, X) for w in weights]
-    _forward.clear_programs()
+    PROGRAMS.clear()
     wrong = []
 
     def work(i):
@@ -692,12 +693,12 @@ def test_forward_from_many_threads():
 
 
 def test_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr(_forward, "_MAX_PROGRAMS", 2)
-    _forward.clear_programs()
+    monkeypatch.setattr(PROGRAMS, "limit", 2)
+    PROGRAMS.clear()
     networks = [resolve(lambda u=u: build(units=u)) for u in (2, 3, 4)]
     for network in networks:
         forward(network, network.initial_weights(0), rows(1))
-    assert list(_forward._programs) == [n.forward_key for n in networks[1:]]
+    assert [key for key, _ in PROGRAMS.items()] == [("predict", n.forward_key) for n in networks[1:]]
 
 
 def test_forward_refuses_another_width():
@@ -708,14 +709,14 @@ def test_forward_refuses_another_width():
 
 def test_another_backend_needs_keras_and_no_trace(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    _forward.clear_programs()
+    PROGRAMS.clear()
     network = resolve(build)
     assert network.keras_reason == "Keras runs on the backend torch"
     weights, X = network.initial_weights(0), rows(70)
     eager = forward(network, weights, X)
     assert not hasattr(_forward._program_of(network), "traces")
     monkeypatch.undo()
-    _forward.clear_programs()
+    PROGRAMS.clear()
     np.testing.assert_allclose(eager, forward(network, weights, X), atol=1e-6)
 
 

@@ -126,6 +126,11 @@ class Settings:
     on_epoch: Callable[[EpochReport], bool] | None = None
     """Called after each epoch; True ends the training."""
 
+    def __post_init__(self) -> None:
+        """Take NumPy's whole numbers as Python's: TensorFlow would make 64-bit tensors of them."""
+        for name in ("epochs", "batch_size", "patience"):
+            object.__setattr__(self, name, int(getattr(self, name)))
+
 
 @dataclass
 class Trained:

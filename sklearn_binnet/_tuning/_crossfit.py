@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import (
     ShuffleSplit,
     StratifiedKFold,
@@ -162,7 +163,10 @@ def _shortcoming(estimator, n_samples):
         return "has none"
     if len(proba) != n_samples:
         return f"has those of {len(proba)} rows, and X has {n_samples}"
-    return "stands behind a step that has learnt from y, the answers of every fold included"
+    return (
+        "stands behind a step that has learnt from y, the answers of every fold included, or of which it is not known "
+        "that it has not (it is known of scikit-learn's own transformers)"
+    )
 
 
 def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n_jobs):
@@ -188,7 +192,7 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     """
     model = None
     wanted = own_oof and methods[0] == "predict_proba" and _keeps_rows_and_secrets(estimator)
-    if refit and wanted and may_hold_out(estimator):
+    if refit and wanted and may_hold_out(estimator) and not _holds_other_rows(estimator):
         (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
         proba = own_proba(model, num_samples(X))
         if proba is not None:
@@ -210,6 +214,11 @@ def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n
     return CrossFit(model, method, folds, models)
 
 
+def _holds_other_rows(estimator):
+    """Whether out-of-fold probabilities are there before the fit, as those of a frozen model: of other rows."""
+    return hasattr(last_step(clone(estimator)), "oof_proba_")
+
+
 def may_hold_out(estimator):
     """Whether it is worth fitting to all rows first, to see whether out-of-fold probabilities come of it.
 
@@ -229,11 +238,31 @@ def _keeps_rows_and_secrets(model):
     """
     if not isinstance(model, Pipeline):
         return True
+    return type(model) is Pipeline and all(never_sees_y(step) for _, step in model.steps[:-1])
+
+
+def never_sees_y(step):
+    """Whether it is known that a transformer, and all that it is made of, learns nothing from y.
+
+    It is known of scikit-learn's own transformers, by their tags. A class from elsewhere may use y whatever its
+    signature says.
+    """
+    if step is None or isinstance(step, str):  # "passthrough" and "drop"
+        return True
+    if not type(step).__module__.startswith("sklearn."):
+        return False
     from sklearn.feature_selection import SelectorMixin  # late: it brings half of scikit-learn along
 
-    front = [step for _, step in model.steps[:-1] if step not in (None, "passthrough")]
-    sees_y = any(get_tags(step).target_tags.required or isinstance(step, SelectorMixin) for step in front)
-    return type(model) is Pipeline and not sees_y
+    if isinstance(step, SelectorMixin) or get_tags(step).target_tags.required:
+        return False
+    return all(never_sees_y(part) for value in step.get_params(deep=False).values() for part in _parts(value))
+
+
+def _parts(value):
+    """Estimators in a parameter, in lists of tuples too."""
+    if isinstance(value, list | tuple):
+        return [part for item in value for part in _parts(item)]
+    return [value] if hasattr(value, "fit") and not isinstance(value, type) else []
 
 
 def _own_fold(model, proba):

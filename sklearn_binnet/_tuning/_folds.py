@@ -69,9 +69,9 @@ def _fit_together(estimator, X, y, row_sets, fit_params):
     """Fit through `fit_many`, or return None where there is none or it would not be the same."""
     if getattr(last_step(estimator), "_skl_callbacks", None):  # they follow one fit at a time
         return None
-    if hasattr(estimator, "fit_many"):
+    if hasattr(type(estimator), "fit_many"):  # of its own: a wrapper such as FrozenEstimator hands on what is inside
         return clone(estimator).fit_many([_cut(X, y, fit_params, rows) for rows in row_sets])
-    if type(estimator) is not Pipeline or not hasattr(estimator[-1], "fit_many"):
+    if type(estimator) is not Pipeline or not hasattr(type(estimator[-1]), "fit_many"):
         return None
     if getattr(estimator, "transform_input", None):  # the pipeline transforms fit parameters too
         return None

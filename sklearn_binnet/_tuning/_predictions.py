@@ -25,6 +25,13 @@ def _estimator_has(method):
     return check
 
 
+def positive_scores(values, method, classes, labels):
+    """Scores of the positive class, (n,); or of each label, (n, L)."""
+    if labels is None:
+        return np.asarray(values, dtype=np.float64)
+    return binary_scores(values, method, classes, labels[1]).astype(np.float64)
+
+
 class TunedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Responses of `estimator_` and `estimators_`, decisions at `best_threshold_`."""
 
@@ -34,13 +41,6 @@ class TunedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     best_threshold_: Any
     _labels: np.ndarray | None  # negative and positive; None for an indicator matrix
     _response_method: str
-
-    def _scores(self, values, classes):
-        """Scores of the positive class, (n,); or of each label, (n, L)."""
-        if self._labels is None:
-            return np.asarray(values, dtype=np.float64)
-        values = binary_scores(values, self._response_method, classes, self._labels[1])
-        return values.astype(np.float64)
 
     # Responses are those of the model, or the mean over the models that are averaged.
 
@@ -61,7 +61,8 @@ class TunedPredictions(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Labels as in `y`; an indicator matrix for several labels.
         """
         check_is_fitted(self, "estimator_")
-        scores = self._scores(self._response(X, self._response_method), self.classes_)
+        values = self._response(X, self._response_method)
+        scores = positive_scores(values, self._response_method, self.classes_, self._labels)
         positive = th.decide(scores, self.best_threshold_).astype(int)
         return positive if self._labels is None else self._labels[positive]
 

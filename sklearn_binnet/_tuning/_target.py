@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.multiclass import type_of_target
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._compat import num_samples
+from sklearn_binnet._compat import num_samples, safe_indexing
+from sklearn_binnet._labels import check_indicator_label, is_one_hot, own_pos_label, positive_index, read_labels
 from sklearn_binnet._tuning._objective import resolve_scoring
 
 
-def check_target(y):
+def check_target(y, X, estimator, option):
     """Check the targets.
 
     Returns
@@ -29,19 +29,15 @@ def check_target(y):
         raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
     if not issparse(y):
         assert_all_finite(y, input_name="y")
-    kind = type_of_target(y, input_name="y")
-    if kind == "binary":
-        return column_or_1d(y, warn=True), 0
-    if kind == "multilabel-indicator":
-        y = y.toarray() if issparse(y) else np.asarray(y)
-        return y.astype(int), y.shape[1]
-    raise ValueError(
-        f"Only binary classification is supported. Unknown label type: {kind}. For more than two "
-        "classes use OneVsRestClassifier(ThresholdTunerCV(...))."
-    )
+    several = None
+    if isinstance(option, str) and is_one_hot(y):  # what the estimator was fitted to decides how these rows are read
+        check_fitted(estimator, option)
+        several = np.ndim(estimator.predict(safe_indexing(X, [0]))) > 1
+    y, several = read_labels(y, several=several, classifier="ThresholdTunerCV(...)")
+    return (y.astype(int), y.shape[1]) if several else (y, 0)
 
 
-def find_labels(y, pos_label, scoring, classes=None):
+def find_labels(y, pos_label, scoring, estimator, fitted, classes=None):
     """Find the negative and the positive label; None for an indicator matrix.
 
     Parameters
@@ -50,7 +46,10 @@ def find_labels(y, pos_label, scoring, classes=None):
         As `check_target` returns it.
     pos_label : label or None
     scoring : str or callable
-        Its own positive label counts where `pos_label` is None.
+        Its own positive label counts where `pos_label` is None, then that of the estimator.
+    estimator : estimator
+    fitted : bool
+        Whether the estimator stays as it was fitted.
     classes : ndarray of shape (2,), optional
         Labels that a fitted classifier knows; those in `y` if None.
 
@@ -59,23 +58,34 @@ def find_labels(y, pos_label, scoring, classes=None):
     ndarray of shape (2,) or None
     """
     if y.ndim > 1:
-        if pos_label not in (None, 1):
-            raise ValueError(f"`pos_label` of an indicator matrix is 1, got {pos_label!r}.")
+        check_indicator_label(pos_label)
         return None
+    places = "the labels in y" if classes is None else "the labels of `estimator`"
     classes = np.unique(_two_values(y)) if classes is None else classes
+    owner = "pos_label"
     if pos_label is None:
-        pos_label = resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
+        owner, pos_label = "pos_label of `scoring`", resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).pos_label
     if pos_label is None:
-        return classes[[0, -1]]
-    if pos_label not in classes:
-        raise ValueError(f"`pos_label` must be one of the classes {classes.tolist()}, got {pos_label!r}.")
-    positive = classes == pos_label
-    return np.concatenate([classes[~positive], classes[positive]])[[0, -1]]
+        owner, pos_label = "pos_label of `estimator`", own_pos_label(estimator, fitted)
+    last = len(classes) - 1
+    positive = last if pos_label is None else positive_index(classes, pos_label, owner, places)
+    return classes[[last - positive, positive]]
 
 
 def _two_values(y):
     """Both labels (there are no more, as checked): comparing is much quicker than sorting them all."""
     return np.concatenate([y[:1], y[y != y[0]][:1]])
+
+
+def check_fitted(estimator, option):
+    """Refuse an estimator that is not fitted."""
+    try:
+        check_is_fitted(estimator)
+        return estimator.classes_
+    except (NotFittedError, AttributeError) as error:
+        raise NotFittedError(
+            f"When cv={option!r}, `estimator` must be fitted: call its fit before, or choose another cv."
+        ) from error
 
 
 def prefit_classes(estimator, y, option):
@@ -93,13 +103,7 @@ def prefit_classes(estimator, y, option):
     -------
     ndarray of shape (2,), or None for an indicator matrix
     """
-    try:
-        check_is_fitted(estimator)
-        classes = estimator.classes_
-    except (NotFittedError, AttributeError) as error:
-        raise NotFittedError(
-            f"When cv={option!r}, `estimator` must be fitted: call its fit before, or choose another cv."
-        ) from error
+    classes = check_fitted(estimator, option)
     if y.ndim > 1:
         return None
     name = type(estimator).__name__
