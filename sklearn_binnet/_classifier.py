@@ -89,9 +89,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Number of bins of each column for "piecewise_linear", at least 2. Columns with few distinct values have fewer.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
         Which columns hold categories. "from_dtype" takes the columns of a DataFrame (pandas or polars) that hold
-        strings or categories; booleans count as numbers. An array names columns by position, mask or name. None means none.
-        A category of up to 32 levels becomes one column for each level, a larger one an embedding. Levels beyond the
-        254 most frequent and levels that `fit` has not seen count as unknown. A missing value is a level of its own.
+        strings or categories; booleans count as numbers. An array names columns by position, mask or name. None means
+        none. A category of up to 32 levels becomes one column for each level, a larger one an embedding. Levels beyond
+        the 254 most frequent and levels that `fit` has not seen count as unknown. A missing value is a level of its
+        own.
     dropout : float or sequence of float, default=0.0
         Share of the units that are dropped after each hidden layer of the built-in network, in [0, 1). A sequence has
         one share for each layer.
@@ -187,8 +188,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Out-of-fold probability of the positive label for the training rows in their order, calibrated, NaN for rows of
         weight 0. It exists only if several networks were trained and `fit` made the folds itself. The fold of a row
-        also chose the epoch of its network. For a single network these probabilities are therefore optimistic (by a tenth in
-        log-loss on ten real tables); for the mean of all networks, which predicts, they are about right.
+        also chose the epoch of its network. For a single network these probabilities are therefore optimistic (by a
+        tenth in log-loss on ten real tables); for the mean of all networks, which predicts, they are about right.
     temperature_ : ndarray of shape (n_labels,)
         What log-odds are divided by; 1 where nothing was calibrated.
     model_ : keras.Model
@@ -515,7 +516,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
             Probability of each class in the order of `classes_`; for an indicator matrix, that each label is 1.
         """
-        return self._target.columns(expit(self._logits(X)))
+        logits = self._logits(X)
+        return self._target.columns(expit(logits))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return logarithms of probabilities, which stay finite where a probability is rounded to 0.
