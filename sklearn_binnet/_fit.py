@@ -259,7 +259,7 @@ def _weights_to_go_on_from(start: Start, network: Any, n_estimators: int) -> lis
     """Return the weights of an earlier fit, if the network is still the same."""
     weights = start.networks.weights
     shapes = [[w.shape for w in member] for member in weights]
-    expected = [w.shape for w in network.initial_weights(0)]
+    expected = network.weight_shapes()
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
             "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "

@@ -14,7 +14,7 @@ import tensorflow as tf
 from scikeras.wrappers import KerasClassifier, KerasRegressor
 
 from sklearn_binnet._networks._forward import forward
-from sklearn_binnet._networks._scikeras import is_wrapper
+from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper
 from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
 
 layers = keras.layers
@@ -37,6 +37,10 @@ def build_compiled(meta, compile_kwargs, units=4):
 
 def resolve(model, n_labels=1, **kwargs):
     return resolve_user_model(model, n_features=D, n_labels=n_labels, **kwargs)
+
+
+def parameters_of(wrapper, n_rows=2):
+    return WrapperSource(wrapper, D, 1, n_rows).training_parameters()
 
 
 def rows(n, dtype=np.float64):
@@ -104,11 +108,11 @@ def test_subclass_with_its_own_build_function():
 
 def test_training_parameters_that_the_user_set():
     wrapper = KerasClassifier(build, epochs=7, batch_size=16, class_weight="balanced", validation_split=0.2)
-    found = resolve(wrapper).training_parameters
+    found = parameters_of(wrapper)
     assert found == {"epochs": 7, "batch_size": 16, "class_weight": "balanced", "validation_fraction": 0.2}
-    assert resolve(KerasClassifier(build)).training_parameters == {}
-    assert resolve(KerasClassifier(build, epochs=3, fit__epochs=5)).training_parameters == {"epochs": 5}
-    whole = resolve(KerasClassifier(build, batch_size=-1), y01=np.zeros((40, 1))).training_parameters
+    assert parameters_of(KerasClassifier(build)) == {}
+    assert parameters_of(KerasClassifier(build, epochs=3, fit__epochs=5)) == {"epochs": 5}
+    whole = parameters_of(KerasClassifier(build, batch_size=-1), 40)
     assert whole == {"batch_size": 40}
 
 
@@ -116,7 +120,7 @@ def test_callbacks_of_the_wrapper():
     wrapper = KerasClassifier(
         build, callbacks=[keras.callbacks.EarlyStopping], callbacks__0__patience=3, fit__callbacks=None
     )
-    (stopping,) = resolve(wrapper).training_parameters["callbacks"]
+    (stopping,) = parameters_of(wrapper)["callbacks"]
     assert isinstance(stopping, keras.callbacks.EarlyStopping)
     assert stopping.patience == 3
 
@@ -124,7 +128,7 @@ def test_callbacks_of_the_wrapper():
 def test_parameters_without_meaning_here_are_named():
     wrapper = KerasClassifier(build, shuffle=False, predict__batch_size=3)
     with pytest.warns(UserWarning, match=r"KerasClassifier has predict__batch_size, shuffle, which .* does not use"):
-        resolve(wrapper)
+        parameters_of(wrapper)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -201,7 +205,7 @@ def test_random_state_object_is_not_seed_zero():
     seeds = []
     for seed in (1, 2):
         state = np.random.RandomState(seed)
-        found = resolve(KerasClassifier(build, random_state=state)).training_parameters["random_state"]
+        found = parameters_of(KerasClassifier(build, random_state=state))["random_state"]
         assert found is not state
         seeds.append(found.randint(2**31))
     assert seeds[0] != seeds[1]
@@ -261,8 +265,9 @@ def test_class_weight_is_handed_over_and_never_multiplied_in_place():
 
         partial_fit = predict = predict_proba = score = fit
 
-    network = resolve(Never(build, class_weight={0: 1, 1: 5}))
-    assert network.training_parameters["class_weight"] == {0: 1, 1: 5}
+    never = Never(build, class_weight={0: 1, 1: 5})
+    assert parameters_of(never)["class_weight"] == {0: 1, 1: 5}
+    network = resolve(never)
     network.initial_weights(0)
     forward(network, network.initial_weights(0), rows(3))
 

@@ -135,6 +135,10 @@ class BuiltinNetwork:
         """Draw initial weights in the order of Keras' model."""
         return self.spec.initial_weights(seed)
 
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights in the order of Keras' model."""
+        return [w.shape for w in self.initial_weights(0)]
+
     def build(self, seed: int = 0) -> Any:
         """Return the Keras model from encoded columns to logits."""
         import keras
@@ -228,7 +232,7 @@ class FittedBuiltin(Members):
         return _Folded(tables, [(kernel, bias[:, None]) for kernel, bias in layers])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_folded"}
+        return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
 
     def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 _BLOCK = 1 << 16
 _LARGEST = 1e6  # deviations; n training rows reach sqrt(n) at most, so this binds later rows only
+_LARGEST_RAW = 1e30  # as they are: sums of products with weights stay far from float32's 3.4e38
 _LARGEST_INPUT = 8e307  # differences of larger numbers overflow
 
 
@@ -25,7 +26,20 @@ class Identity:
         return self.n_features
 
     def transform(self, X: NDArray) -> NDArray[np.float32]:
-        """Return X as float32."""
+        """Return X as float32.
+
+        Raises
+        ------
+        ValueError
+            A value is so large that a network of float32 numbers overflows.
+        """
+        if X.size and max(X.max(), -X.min()) > _LARGEST_RAW:
+            row, column = np.argwhere(np.abs(X) > _LARGEST_RAW)[0]
+            raise ValueError(
+                f"column {column} of the columns of numbers holds {X[row, column]:g}. With encoding=None columns go to "
+                f"the network as they are, in float32, where sizes above {_LARGEST_RAW:g} overflow. Scale the column, "
+                "or let encoding='standardize' do it."
+            )
         return X.astype(np.float32)
 
     def update(self, X: NDArray, sample_weight: NDArray | None) -> Identity:
@@ -33,8 +47,10 @@ class Identity:
         return self
 
     def keras(self, inputs: Any) -> Any:
-        """Return the Keras tensor of encoded columns."""
-        return inputs
+        """Return the Keras tensor of encoded columns; what `transform` refuses is cut, as a graph cannot refuse."""
+        import keras
+
+        return keras.ops.clip(inputs, -_LARGEST_RAW, _LARGEST_RAW)
 
 
 @dataclass(frozen=True)
@@ -96,7 +112,8 @@ class Standardizer:
         factor = self.factor
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block = X[rows] - self.mean
+            block = np.clip(X[rows], -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+            block -= self.mean
             with np.errstate(over="ignore"):
                 block *= factor
             out[rows] = np.clip(block, -_LARGEST, _LARGEST, out=block)
@@ -109,6 +126,8 @@ class Standardizer:
         # Two steps: in x * factor + offset both would be huge, and their difference noise. (keras.layers.Normalization
         # takes no deviation below 1e-7.)
         rescaling = keras.layers.Rescaling
-        centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(inputs)
+        centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(
+            keras.ops.clip(inputs, -_LARGEST_INPUT, _LARGEST_INPUT)
+        )
         scaled = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
         return keras.ops.clip(scaled, -_LARGEST, _LARGEST)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,10 @@ class EncodedUserNetwork:
     def initial_weights(self, seed: int) -> list[NDArray]:
         """Draw initial weights in the order of Keras' model."""
         return self._network.initial_weights(seed)
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights in the order of Keras' model."""
+        return self._network.weight_shapes()
 
     def build(self, seed: int = 0) -> Any:
         """Return the Keras model from encoded columns to outputs."""
@@ -86,17 +89,23 @@ class FittedUser(Members):
     def __init__(self, state: dict[str, Any], encoder: ColumnEncoder, weights: list[list[NDArray]], source: Any):
         super().__init__(encoder, weights, state["n_labels"])
         self.state = state
+        self._live: UserNetwork | None = None
         self.source = source
         """The user's model, only where it holds code that a description can't bring back."""
 
-    @cached_property
+    @property
     def _network(self) -> UserNetwork:
-        """The network, made again from its description when needed."""
-        return UserNetwork.from_state(self.state, self.source)
+        """The network, made again from its description when needed.
+
+        No `cached_property`: in Python 3.11 it holds a lock while the user's code runs, which may use a network too.
+        """
+        if self._live is None:
+            self._live = UserNetwork.from_state(self.state, self.source)
+        return self._live
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the live network out of pickles."""
-        return {k: v for k, v in vars(self).items() if k != "_network"}
+        return super().__getstate__() | {"_live": None}
 
     def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""

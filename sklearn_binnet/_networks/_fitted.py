@@ -21,6 +21,11 @@ class Members(ABC):
         self.n_labels = n_labels
         self.temperature = np.ones(n_labels)
         """(L,), above 1 where the log-odds said too much."""
+        self._keras_models: list[Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave Keras' models out of pickles."""
+        return vars(self) | {"_keras_models": None}
 
     def logits(self, X: NDArray) -> NDArray[np.float64]:
         """Return the final log-odds (n, L) of raw rows."""
@@ -39,7 +44,12 @@ class Members(ABC):
         """Return the Keras tensor of a member's log-odds."""
 
     def keras_models(self) -> list[Any]:
-        """Return the members as Keras models from raw columns to probabilities, without the temperature."""
+        """Return the members as Keras models from raw columns to probabilities, without the temperature.
+
+        They are built at the first call.
+        """
+        if self._keras_models is not None:
+            return self._keras_models
         models = []
         for weights in self.weights:
             with isolated_random(0):  # Keras seeds initial values, though they are overwritten
@@ -47,10 +57,11 @@ class Members(ABC):
             for variable, value in zip(variables, weights, strict=True):
                 variable.assign(value)
             models.append(model)
+        self._keras_models = models
         return models
 
     def keras_model(self) -> Any:
-        """Return one Keras model from raw columns to the final probability."""
+        """Return one Keras model from raw columns to the final probability, which holds those of `keras_models`."""
         import keras
 
         members = self.keras_models()

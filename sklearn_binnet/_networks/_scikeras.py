@@ -66,6 +66,8 @@ class WrapperSource:
     def make(self) -> Any:
         """Return the model that a fresh copy of the wrapper builds, with new weights."""
         wrapper = self._initialised()
+        if self._first is None:
+            self._first = wrapper
         model = wrapper.model_
         if not is_keras_model(model):
             raise TypeError(
@@ -92,9 +94,9 @@ class WrapperSource:
         return wrapper.initialize(X, y[:, 0] if self.n_labels == 1 else y)
 
     def compilation(self) -> Compilation:
-        """Return what the wrapper, or the function in it, compiles the model with."""
+        """Return what the wrapper, or the function in it, compiles the first model with."""
         template = self.wrapper.model
-        wrapper = self._initialised()
+        wrapper = self._first or self._initialised()
         compiled = template if is_keras_model(template) else wrapper.model_
         if compiled.compiled:
             found = read_compilation(compiled)
@@ -168,5 +170,7 @@ class WrapperSource:
             return []
         for name in named:
             del given[name]
-        found = self._initialised()._fit_callbacks
+        wrapper = type(self.wrapper)(**self.wrapper.get_params(deep=False))  # builds nothing
+        wrapper._initialize_callbacks()
+        found = wrapper._fit_callbacks
         return [callback for entry in found for callback in (entry if isinstance(entry, list) else [entry])]

@@ -75,9 +75,6 @@ class UserNetwork:
         A layer (Embedding, a lookup, an adapted Normalization) reads raw columns: do not standardise them.
     dropout_rates : list of float
         Of the dropout layers that the compiled program swaps, in its order; no part of `key`.
-    training_parameters : dict
-        What a SciKeras wrapper was told: any of `epochs`, `batch_size`, `class_weight`, `callbacks`,
-        `validation_fraction`, `random_state`.
     """
 
     def __init__(
@@ -95,7 +92,6 @@ class UserNetwork:
         self.needs_raw_input = needs_raw_input(blank)
         self.metrics = list(compilation.metrics)
         self.dropout_rates = [layer.rate for layer in dropout_layers(blank)]
-        self.training_parameters = source.training_parameters() if source else {}
         self._blank, self._source = blank, source
         self._set_optimizer(compilation.optimizer)
         self._set_keys(blank)
@@ -171,6 +167,10 @@ class UserNetwork:
                 f"shapes {found} after {expected}. It must depend on its arguments alone."
             )
         return weights
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights in the order of `keras.Model.weights`."""
+        return _shapes(self._blank.get_weights())
 
     def losses(self, y: Any, outputs: Any) -> Any:
         """Return the loss of every answer, a tensor (n, L), from tensors y (n, L) of 0/1 and outputs."""
