@@ -27,8 +27,8 @@ from sklearn_binnet._compat import (
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
 from sklearn_binnet._labels import ClassWeights, Target, answer_weights, binary_labels, class_weights
-from sklearn_binnet._networks._activations import ACTIVATIONS
-from sklearn_binnet._networks._columns import ENCODINGS
+from sklearn_binnet._networks._builtin import ACTIVATIONS
+from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Members
 from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
 from sklearn_binnet._training._progress import progress_bar

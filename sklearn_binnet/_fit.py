@@ -21,8 +21,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_binnet._config import FitConfig
 from sklearn_binnet._labels import strata, validation_split
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._columns import ColumnEncoder
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Members
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._training._engine import train

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 def network_of(shape, X) -> Any:
     """Return the package's built-in network for standardised columns."""
     from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-    from sklearn_binnet._networks._columns import ColumnEncoder
+    from sklearn_binnet._networks._encoder import ColumnEncoder
 
     encoder = ColumnEncoder.fit("standardize", X)
     spec = Spec(encoder.n_encoded, shape.hidden, "relu", shape.batch_normalization, 1)

@@ -7,7 +7,7 @@ engine trains it as a Keras model of stock layers; after the fit it is arrays, a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,13 +15,51 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf, expit
 
 from sklearn_binnet._networks import _constants as constants
-from sklearn_binnet._networks._activations import ACTIVATIONS
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Members, raw_input
 
 _BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
+
+
+Array = NDArray[np.float64]
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0, out=x)
+
+
+def _elu(x: Array) -> Array:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(0.0, x)
+
+
+def _silu(x: Array) -> Array:
+    return x * expit(x)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": _relu,
+    "elu": _elu,
+    "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * (0.5 * (1 + erf(x * np.sqrt(0.5)))),
+    "silu": _silu,
+    "swish": _silu,
+    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "softplus": _softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "sigmoid": expit,
+    "tanh": np.tanh,
+    "linear": lambda x: x,
+}
+"""Activations in NumPy under Keras' names. Each takes a float64 array, which it may overwrite, and returns one."""
 
 
 class _Folded(NamedTuple):

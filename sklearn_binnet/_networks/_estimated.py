@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Members, raw_input
 from sklearn_binnet._networks._forward import forward
 from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
