@@ -71,10 +71,9 @@ for name, clf in networks.items():
 
 stopped = BinaryNetClassifier(hidden_layer_sizes=(256, 256, 256), **fixed, batch_size=64, epochs=60, patience=10)
 stopped.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
-kept = stopped.history_["val_loss"][stopped.best_iter_[0] - 1]
-print(
-    f"3 x 256 with early stopping: epoch {stopped.best_iter_[0]} of {stopped.n_iter_} kept, validation loss {kept:.3f}"
-)
+(best,) = stopped.best_iter_
+kept = stopped.history_["val_loss"][best - 1]
+print(f"3 x 256 with early stopping: epoch {best} of {stopped.n_iter_} kept, validation loss {kept:.3f}")
 
 # %%
 # The picture: all six in one scale.
