@@ -29,7 +29,7 @@ from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_s
 from sklearn_binnet._labels import ClassWeights, Target, answer_weights, binary_labels, class_weights
 from sklearn_binnet._networks._builtin import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
-from sklearn_binnet._networks._fitted import Members
+from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
@@ -243,7 +243,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     classes_: NDArray
     n_labels_: int
     history_: dict[str, list[float]]
-    _fitted: Members
+    _fitted: Fitted
     """Trained networks as plain data."""
     _resume: Start
     """What warm_start and partial_fit go on from."""
@@ -691,7 +691,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         config, rows, start, target = prepared[:4]
         follows = bool(getattr(self, "_skl_callbacks", None))
         with ExitStack() as stack:
-            hooks: list[Callable[[EpochReport, Callable[[], Members]], bool]] = []
+            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = []
             if self.verbose:
                 bar = stack.enter_context(progress_bar(config.epochs))
                 hooks.append(lambda report, networks: bar(report))
@@ -701,7 +701,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 context = self._init_callback_context(max_subtasks=config.epochs if single else None)
                 context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
-                def tell(report: EpochReport, networks: Callable[[], Members]) -> bool:
+                def tell(report: EpochReport, networks: Callable[[], Fitted]) -> bool:
                     epoch = context.subcontext(task_name="epoch")
                     epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
                     return epoch.call_on_fit_task_end(
@@ -887,6 +887,6 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _what_predicts(networks: Members, target: Target) -> dict[str, Any]:
+def _what_predicts(networks: Fitted, target: Target) -> dict[str, Any]:
     """Return the attributes that a prediction reads."""
     return {"_fitted": networks, "_target": target, "classes_": target.classes, "n_labels_": target.n_labels}

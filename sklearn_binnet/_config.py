@@ -231,11 +231,9 @@ def _with_wrapper(
     """Return the parameters, those of a SciKeras wrapper where the estimator's are at their defaults."""
     if params["model"] is None:
         return dict(params)
-    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper  # late: most fits never need it
+    from sklearn_binnet._networks._scikeras import wrapper_parameters  # late: most fits never need it
 
-    if not is_wrapper(params["model"]):
-        return dict(params)
-    given = WrapperSource(params["model"], n_features, n_labels, n_rows).training_parameters()
+    given = wrapper_parameters(params["model"], n_features, n_labels, n_rows)
     return dict(params) | {k: v for k, v in given.items() if _equal(params[k], defaults[k])}
 
 

@@ -23,7 +23,7 @@ from sklearn_binnet._labels import strata, validation_split
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._networks._encoder import ColumnEncoder
-from sklearn_binnet._networks._fitted import Members
+from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._random import draw_seeds
@@ -60,7 +60,7 @@ class Rows:
 class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
-    networks: Members
+    networks: Fitted
     optimizer_states: list[list[NDArray]]
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
@@ -73,7 +73,7 @@ class Start:
 class FittedNetworks(NamedTuple):
     """What a fit gives."""
 
-    networks: Members
+    networks: Fitted
     """Trained and calibrated, as plain arrays and numbers."""
     trained: list[Trained]
     out_of_fold: NDArray[np.float64] | None
@@ -102,7 +102,7 @@ def fit_networks(
     config: FitConfig,
     rows: Rows,
     start: Start | None = None,
-    on_epoch: Callable[[EpochReport, Callable[[], Members]], bool] | None = None,
+    on_epoch: Callable[[EpochReport, Callable[[], Fitted]], bool] | None = None,
 ) -> FittedNetworks:
     """Train the networks of one fit.
 
@@ -240,9 +240,9 @@ def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start 
 def _network(config: FitConfig, encoder: ColumnEncoder, targets: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
     if config.model is not None:
-        from sklearn_binnet._networks._estimated import encoded_user_network  # late: most fits never need it
+        from sklearn_binnet._networks._user_network import resolve_user_model  # late: most fits never need it
 
-        return encoded_user_network(config.model, encoder, targets, seed)
+        return resolve_user_model(config.model, encoder, targets.shape[1], n_rows=len(targets), seed=seed)
     spec = Spec(
         n_inputs=encoder.n_encoded - len(encoder.embedding_sizes),
         hidden_layer_sizes=config.hidden_layer_sizes,
@@ -332,7 +332,7 @@ def _put_together(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
 def _calibrated(layout: _Layout, trained: list[Trained]) -> FittedNetworks:
     """Return the trained networks with their temperature, which the out-of-fold predictions give."""
     config, rows, start, settings = layout.config, layout.rows, layout.start, layout.settings
-    networks: Members = layout.network.fitted([t.weights for t in trained])
+    networks: Fitted = layout.network.fitted([t.weights for t in trained])
     out_of_fold = None
     if start is not None:
         networks.temperature = start.networks.temperature

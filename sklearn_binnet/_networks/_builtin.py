@@ -19,7 +19,7 @@ from scipy.special import erf, expit
 
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._encoder import ColumnEncoder
-from sklearn_binnet._networks._fitted import Members, raw_input
+from sklearn_binnet._networks._fitted import Fitted, raw_input
 
 _BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
 
@@ -250,7 +250,7 @@ class BuiltinNetwork:
         return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
 
 
-class FittedBuiltin(Members):
+class FittedBuiltin(Fitted):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
     def __init__(
