@@ -136,6 +136,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         The best threshold of each fold for itself; NaN for folds with one class.
     curve_ : ThresholdCurve
         Weighted counts at every threshold: `thresholds`, `tn`, `fp`, `fn`, `tp`.
+    fold_curves_ : list of ThresholdCurve
+        The same for each fold by itself.
     constraint_satisfied_ : bool
         Whether a threshold was found at which the constraints hold; True without constraints.
     constraint_report_ : list of dict
@@ -224,6 +226,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Negative and positive label; None for an indicator matrix."""
     _response_method: str
     _evidence: list[_tuning.Evidence]
+    _prevalence: list[float | None]
+    """Share of positives that each label was last tuned for; None as the rows have it."""
     _seed: int
 
     def __init__(
@@ -349,7 +353,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._seed, self._response_method, self._labels = seed, fitted.method, labels
         for part in evidence:
             part.rows = None
-        self._evidence = evidence
+        self._evidence, self._prevalence = evidence, [None] * n_labels
         self.__dict__.update(tuned)
         return self
 
@@ -503,7 +507,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
         held_out = ~np.isnan(self.oof_scores_)
         evidence, costs = _tuning.recost(self._evidence, scoring, constraint, costs, self.costs, held_out)
-        shares = np.broadcast_to(np.array(prevalence, dtype=object), len(evidence))
+        shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
         request = self._request(scoring, constraint, costs, len(evidence), by_row).about(evidence[0].classes)
@@ -513,7 +517,16 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "counts, or fit anew."
             )
         self.__dict__.update(self._tune(evidence, request, self._seed))
+        self._prevalence = shares
         return self
+
+    @property
+    def fold_curves_(self) -> list[Any]:
+        """Curve of each fold for itself, at the prevalence that `curve_` is at."""
+        check_is_fitted(self, "estimator_")
+        parts = [part.at_prevalence(share) for part, share in zip(self._evidence, self._prevalence, strict=True)]
+        curves = [[part.part(fold).curve for fold in part.folds] for part in parts]
+        return curves[0] if len(curves) == 1 else curves
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Routes of metadata: estimator, splitter and scorer, and this object's own `costs`.
