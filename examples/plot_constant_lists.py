@@ -2,10 +2,11 @@
 A network that stays at 50 %: lists of 5s and 6s
 ================================================
 
-*"I made the easiest data I could think of, 200 lists that hold twenty 5s or twenty 6s, and my Keras network is right in
-half of the cases. What is wrong?"*
+*"I made the easiest data I could think of, 200 lists that hold twenty 5s or twenty 6s,
+and my Keras network is right in half of the cases. What is wrong?"*
 
-Three things, each of which is enough: the head, the loss and the scale.
+Three things are wrong, and each of them is enough: the head, the loss and the scale of
+the columns.
 """
 
 import sys
@@ -27,7 +28,8 @@ print("two rows:", X[0, :4], "...", X[1, :4], "...")
 # The wrong way
 # -------------
 #
-# Two sigmoid units for one-hot targets, a squared loss, plain SGD and the columns as they are.
+# The network of the question has two sigmoid units for one-hot targets, a squared loss,
+# plain SGD, and columns that are not scaled.
 
 keras.utils.set_random_seed(0)
 wrong = keras.Sequential(
@@ -39,31 +41,40 @@ wrong = keras.Sequential(
 )
 wrong.compile(optimizer="sgd", loss="mean_squared_error", metrics=["accuracy"])
 one_hot = np.eye(2)[y]
-history = wrong.fit(X[train], one_hot[train], validation_data=(X[test], one_hot[test]), epochs=30, verbose=0)
+history = wrong.fit(
+    X[train],
+    one_hot[train],
+    validation_data=(X[test], one_hot[test]),
+    epochs=30,
+    verbose=0,
+)
 wrong_accuracy = float(np.mean(wrong(X[test]).numpy().argmax(axis=1) == y[test]))
 print(f"accuracy of the network in the question: {wrong_accuracy:.2f}")
 
 # %%
-# - **The head.** Two separate sigmoid units are two answers to one question. They need not sum to 1, so they are no
-#   probabilities of the two classes. One sigmoid unit, or two units with softmax, are.
-# - **The loss.** The gradient of a squared error vanishes where a sigmoid is saturated; cross-entropy is the loss that
-#   belongs to probabilities.
-# - **The scale.** 5 and 6 lie far from 0 and close together: sums of twenty of them saturate the hidden units, and what
-#   is left to tell the rows apart is a tenth of their size.
+# - **The head.** Two sigmoid units give two probabilities for one question, and these
+#   need not sum to 1. Use one sigmoid unit, or two units with softmax.
+# - **The loss.** The gradient of the squared error vanishes where a sigmoid is
+#   saturated. Cross-entropy has no such plateau; it is the loss for probabilities.
+# - **The scale.** 5 and 6 lie far from 0 and close together. Sums of twenty of them
+#   saturate the hidden units, so that the two kinds of rows look nearly the same to the
+#   last layer.
 #
 # The right way
 # -------------
 #
-# The defaults: columns are scaled inside, there is one probability, the loss fits it.
+# With the defaults the columns are scaled inside, there is one probability, and the
+# loss is cross-entropy.
 
 accuracies = []
-for seed in range(10):
+for seed in range(5):
     clf = BinaryNetClassifier(random_state=seed).fit(X[train], y[train])
     accuracies.append(clf.score(X[test], y[test]))
-print("accuracy with the defaults, ten seeds:", accuracies)
+print("accuracy with the defaults, five seeds:", accuracies)
 
 # %%
-# Your own Keras model can be used too. The head of the question is refused, and the message says what to change:
+# You can also use a Keras model of your own. The head of the question is refused, and
+# the message says what to change:
 
 try:
     BinaryNetClassifier(model=wrong).fit(X[train], y[train])
@@ -72,7 +83,7 @@ except ValueError as error:
     print(refusal)
 
 # %%
-# So change it. Two softmax units with the loss that belongs to them work:
+# Two softmax units with categorical cross-entropy work:
 
 
 def softmax_head():
@@ -84,23 +95,35 @@ def softmax_head():
             keras.layers.Dense(2, activation="softmax"),
         ]
     )
-    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.01),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
     return model
 
 
 mended = BinaryNetClassifier(
-    model=softmax_head, encoding="standardize", n_estimators=1, epochs=30, metrics=["accuracy"], random_state=0
+    model=softmax_head,
+    encoding="standardize",
+    n_estimators=1,
+    epochs=30,
+    metrics=["accuracy"],
+    random_state=0,
 )
 mended.fit(X[train], y[train], X_val=X[test], y_val=y[test])
 mended_accuracy = mended.score(X[test], y[test])
 print(f"accuracy with two softmax units: {mended_accuracy:.2f}")
 
 # %%
-# The learning curves, above as in the question, below mended:
+# The picture shows the learning curves: above those of the question, below those of the
+# mended network.
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 6), layout="constrained")
 TrainingHistoryDisplay.from_history(history, ax=axes[0], name="as in the question")
-TrainingHistoryDisplay.from_estimator(mended, ax=axes[1], name="softmax, cross-entropy, scaled")
+TrainingHistoryDisplay.from_estimator(
+    mended, ax=axes[1], name="softmax, cross-entropy, scaled"
+)
 for ax in axes[:, 1]:
     ax.set_ylim(0, 1.05)
 

@@ -2,15 +2,16 @@
 One row, several labels
 =======================
 
-*"A row of mine can belong to several classes at once. Softmax or sigmoid? And why does my network never predict the
-rare ones?"*
+*"A row of mine can belong to several classes at once. Softmax or sigmoid? And why does
+my network never predict the rare ones?"*
 
-Softmax shares one unit of probability among the classes: right if they exclude each other, wrong if they don't. Several
-labels are several yes/no questions, one sigmoid unit each. And each question wants its own threshold: a rare label
-seldom reaches 0.5, however good the network is.
+Use sigmoid. The outputs of softmax sum to 1, which is right if the classes exclude each
+other and wrong if they don't. Several labels are several yes/no questions, with one
+sigmoid unit each. And each label needs a threshold of its own: a rare label seldom
+reaches 0.5, however good the network is.
 
-Here a red wine can be good, strong, sweet and salty, in any combination. The columns that two of these words are
-defined by, and salt, are hidden from the network.
+Here a red wine can be good, strong, sweet and salty, in any combination. The columns
+that two of these words are defined by, and salt, are hidden from the network.
 """
 
 import sys
@@ -41,8 +42,8 @@ print("wines with 0, 1, 2, ... labels:", np.bincount(Y.sum(axis=1)))
 # The wrong way
 # -------------
 #
-# A softmax over the four labels. Its outputs sum to 1, so every wine gets "one label in all", also the many that have
-# none or two.
+# This is a softmax over the four labels. Its outputs sum to 1, as if every wine had
+# exactly one label. Many have none or two.
 
 
 def network(activation):
@@ -58,7 +59,10 @@ def network(activation):
     return model
 
 
-scaled = {name: (part - X_train.mean()) / X_train.std() for name, part in (("train", X_train), ("test", X_test))}
+scaled = {
+    name: (part - X_train.mean()) / X_train.std()
+    for name, part in (("train", X_train), ("test", X_test))
+}
 keras.utils.set_random_seed(0)
 softmax = network("softmax")
 softmax.fit(scaled["train"].to_numpy(), Y_train, epochs=25, verbose=0)
@@ -70,7 +74,9 @@ print(np.column_stack([shares[:3], shares[:3].sum(axis=1)]).round(2))
 # The package refuses such a head for several labels, and says what to use:
 
 try:
-    BinaryNetClassifier(model=network("softmax"), encoding="standardize").fit(X_train, Y_train)
+    BinaryNetClassifier(model=network("softmax"), encoding="standardize").fit(
+        X_train, Y_train
+    )
 except ValueError as error:
     refusal = str(error)
     print(refusal)
@@ -79,12 +85,16 @@ except ValueError as error:
 # The right way
 # -------------
 #
-# An indicator matrix as `y`; the same network with four sigmoid units. Five networks, each without one fold, give
-# every training row probabilities from a network that has not seen it; the thresholds are tuned on those, one for each
-# label.
+# Pass an indicator matrix as `y`, and use four sigmoid units. Five networks are
+# trained, each without one fold, so that every training row has probabilities from a
+# network that has not seen it. The thresholds are tuned on those, one for each label.
 
 clf = BinaryNetClassifier(
-    model=lambda: network("sigmoid"), encoding="standardize", n_estimators=5, epochs=60, random_state=0
+    model=lambda: network("sigmoid"),
+    encoding="standardize",
+    n_estimators=5,
+    epochs=40,
+    random_state=0,
 ).fit(X_train, Y_train)
 tuned = ThresholdTunerCV(clf, scoring="f1_macro", random_state=0).fit(X_train, Y_train)
 
@@ -93,18 +103,31 @@ answers = {
     "sigmoid at 0.5": clf.predict(X_test),
     "a threshold each": tuned.predict(X_test),
 }
-print(f"{'F1 on test rows':<18}" + "".join(f"{name:>8}" for name in labels) + f"{'macro':>8}")
+print(
+    f"{'F1 on test rows':<18}"
+    + "".join(f"{name:>8}" for name in labels)
+    + f"{'macro':>8}"
+)
 scores = {}
 for name, answer in answers.items():
     single = f1_score(Y_test, answer, average=None)
     scores[name] = single.mean()
-    print(f"{name:<18}" + "".join(f"{value:>8.3f}" for value in single) + f"{scores[name]:>8.3f}")
-print("thresholds:", dict(zip(labels, tuned.best_threshold_.round(3).tolist(), strict=True)))
+    print(
+        f"{name:<18}"
+        + "".join(f"{value:>8.3f}" for value in single)
+        + f"{scores[name]:>8.3f}"
+    )
+print(
+    "thresholds:",
+    dict(zip(labels, tuned.best_threshold_.round(3).tolist(), strict=True)),
+)
 
 # %%
-# The picture: how F1 of each label depends on its threshold, and what was chosen. All four lie below 0.5. With about a
-# hundred positive rows a label's own curve is mostly noise around its top, so the tuner draws thresholds of rare labels
-# towards the one that is best for all; the grey stripes say how little the data tell them apart.
+# The picture shows how the F1 of each label depends on its threshold, and which
+# threshold was chosen. All four lie below 0.5. With about a hundred positive rows, a
+# label's own curve is mostly noise around its top. So the tuner draws the thresholds of
+# rare labels towards the one that is best for all. The grey stripes show how uncertain
+# the thresholds are.
 
 figure, axes = plt.subplots(1, 4, figsize=(13, 3.4), sharey=True, layout="constrained")
 for number, (ax, name) in enumerate(zip(axes, labels, strict=True)):
@@ -113,8 +136,15 @@ for number, (ax, name) in enumerate(zip(axes, labels, strict=True)):
     f1 = 2 * curve.tp / (2 * curve.tp + curve.fp + curve.fn)
     ax.plot(curve.thresholds, f1, color="#0072B2", label="F1, out of fold")
     ax.axvline(0.5, color="0.45", linestyle=":", label="0.5")
-    ax.axvline(tuned.best_threshold_[number], color="black", linewidth=1.2, label="chosen")
-    ax.set(title=f"{name}: {Y[:, number].mean():.0%} of wines", xlabel="threshold", xlim=(0, 1), ylim=(0, 1))
+    ax.axvline(
+        tuned.best_threshold_[number], color="black", linewidth=1.2, label="chosen"
+    )
+    ax.set(
+        title=f"{name}: {Y[:, number].mean():.0%} of wines",
+        xlabel="threshold",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
 axes[0].set_ylabel("F1")
 axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
 

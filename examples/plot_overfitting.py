@@ -2,10 +2,12 @@
 Underfitting and overfitting
 ============================
 
-*"How big should my network be, and what do early stopping, dropout and batch normalisation do?"*
+*"How big should my network be, and what do early stopping, dropout and batch
+normalisation do?"*
 
-The chapters of the course *Intro to Deep Learning* on capacity and regularisation, on one question: is this red wine in
-the better half (grade 6 or more)?
+The course *Intro to Deep Learning* has chapters on capacity and on regularisation. Here
+is what they teach on one question: is this red wine in the better half (grade 6 or
+more)?
 """
 
 import sys
@@ -23,7 +25,8 @@ X_train, y_train = train.drop(columns="quality"), train["quality"] >= 6
 X_valid, y_valid = valid.drop(columns="quality"), valid["quality"] >= 6
 
 # %%
-# Six networks, trained for the same number of epochs without stopping. `()` is a linear unit: logistic regression.
+# Six networks are trained for the same number of epochs, without early stopping. No
+# hidden layers, ``()``, is logistic regression.
 
 NETWORKS = {
     "linear unit": {"hidden_layer_sizes": ()},
@@ -31,7 +34,11 @@ NETWORKS = {
     "wider: 512 units": {"hidden_layer_sizes": (512,)},
     "deeper: 3 x 256 units": {"hidden_layer_sizes": (256, 256, 256)},
     "deeper, dropout 0.5": {"hidden_layer_sizes": (256, 256, 256), "dropout": 0.5},
-    "deeper, both": {"hidden_layer_sizes": (256, 256, 256), "dropout": 0.5, "batch_normalization": True},
+    "deeper, both": {
+        "hidden_layer_sizes": (256, 256, 256),
+        "dropout": 0.5,
+        "batch_normalization": True,
+    },
 }
 fixed = {
     "activation": "relu",
@@ -43,44 +50,69 @@ fixed = {
 }
 networks = {}
 for name, layers in NETWORKS.items():
-    clf = BinaryNetClassifier(**layers, **fixed, batch_size=64, epochs=60, early_stopping=False)
+    clf = BinaryNetClassifier(
+        **layers, **fixed, batch_size=64, epochs=60, early_stopping=False
+    )
     networks[name] = clf.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
 
 # %%
 # The wrong way
 # -------------
 #
-# To look at the training loss. By it, the deepest network without any restraint is the best, and by far:
+# It is wrong to look at the training loss alone. By that, the deepest network without
+# regularisation is the best by far:
 
-print(f"{'after 60 epochs':<24}{'training':>10}{'validation':>12}{'least':>8}{'at epoch':>10}")
+print(
+    f"{'after 60 epochs':<24}{'training':>10}{'validation':>12}"
+    f"{'least':>8}{'at epoch':>10}"
+)
 last, least = {}, {}
 for name, clf in networks.items():
     history = clf.history_
-    last[name], least[name] = (history["loss"][-1], history["val_loss"][-1]), min(history["val_loss"])
+    last[name], least[name] = (
+        (history["loss"][-1], history["val_loss"][-1]),
+        min(history["val_loss"]),
+    )
     epoch = history["val_loss"].index(least[name]) + 1
-    print(f"{name:<24}{last[name][0]:>10.3f}{last[name][1]:>12.3f}{least[name]:>8.3f}{epoch:>10}")
+    print(
+        f"{name:<24}{last[name][0]:>10.3f}{last[name][1]:>12.3f}"
+        f"{least[name]:>8.3f}{epoch:>10}"
+    )
 
 # %%
 # The right way
 # -------------
 #
-# To look at both losses. The linear unit underfits: both losses end high and close together. Width and depth lower the
-# training loss, and from some epoch on that is bought with validation loss: overfitting. Dropout, with or without batch
-# normalisation, holds the two together. Early stopping, which is on by default, keeps the epoch at which the validation
-# loss turns, and costs nothing: most of what the others have to gain, it has too.
+# Look at both losses. The linear unit underfits: both losses end high and close
+# together. Width and depth lower the training loss, but from some epoch on the
+# validation loss rises: the network overfits. Dropout, with or without batch
+# normalisation, keeps the two losses close. Early stopping, which is on by default,
+# keeps the epoch with the least validation loss. It takes no extra time, and gains most
+# of what the other remedies gain.
 
-stopped = BinaryNetClassifier(hidden_layer_sizes=(256, 256, 256), **fixed, batch_size=64, epochs=60, patience=10)
+stopped = BinaryNetClassifier(
+    hidden_layer_sizes=(256, 256, 256), **fixed, batch_size=64, epochs=60, patience=10
+)
 stopped.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
 kept = stopped.history_["val_loss"][stopped.best_iter_ - 1]
-print(f"3 x 256 with early stopping: epoch {stopped.best_iter_} of {stopped.n_iter_} kept, validation loss {kept:.3f}")
+print("3 x 256 with early stopping:", end=" ")
+print(f"epoch {stopped.best_iter_} of {stopped.n_iter_} kept", end=", ")
+print(f"validation loss {kept:.3f}")
 
 # %%
-# The picture: all six in one scale.
+# The picture shows all six on one scale.
 
-figure, axes = plt.subplots(2, 3, figsize=(12, 6.4), sharex=True, sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    2, 3, figsize=(12, 6.4), sharex=True, sharey=True, layout="constrained"
+)
 for ax, (name, clf) in zip(axes.flat, networks.items(), strict=True):
     TrainingHistoryDisplay.from_history(clf.history_, best_epoch=None, ax=ax, name=name)
-    ax.axvline(clf.history_["val_loss"].index(least[name]) + 1, color="black", linewidth=0.9, linestyle=":")
+    ax.axvline(
+        clf.history_["val_loss"].index(least[name]) + 1,
+        color="black",
+        linewidth=0.9,
+        linestyle=":",
+    )
     ax.set_ylim(0, 1.1)
     ax.label_outer()
     if ax is not axes.flat[0]:

@@ -31,8 +31,8 @@ from sklearn_binnet._compat import (
 )
 from sklearn_binnet._config import encoding_of
 from sklearn_binnet._labels import ClassWeights, Target, answer_weights, class_weights
-from sklearn_binnet._networks._activations import ACTIVATIONS
-from sklearn_binnet._networks._columns import ENCODINGS
+from sklearn_binnet._networks._builtin import ACTIVATIONS
+from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._table import Table
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._progress import progress_bar

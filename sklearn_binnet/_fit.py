@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_binnet._config import Defaults
 from sklearn_binnet._labels import is_number, strata, validation_split
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._columns import ColumnEncoder
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import Optimizer, describe
@@ -322,9 +322,9 @@ def encoded(encoder: ColumnEncoder, rows: Rows, held_out: Rows | None) -> Data:
 def network_of(params: dict[str, Any], encoder: ColumnEncoder, answers: NDArray[np.float32], seed: int) -> Any:
     """Return the built-in network, or the user's."""
     if params["model"] is not None:
-        from sklearn_binnet._networks._estimated import encoded_user_network  # late: most fits never need it
+        from sklearn_binnet._networks._user_network import resolve_user_model  # late: most fits never need it
 
-        return encoded_user_network(params["model"], encoder, answers, seed)
+        return resolve_user_model(params["model"], encoder, answers.shape[1], n_rows=len(answers), seed=seed)
     return builtin_network(params, encoder, answers.shape[1])
 
 
@@ -332,11 +332,9 @@ def with_wrapper(params: dict[str, Any], defaults: dict[str, Any], n_features: i
     """Return parameters in which a SciKeras wrapper's own stand where the classifier's are at their defaults."""
     if params["model"] is None:
         return params
-    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper  # late: most fits never need it
+    from sklearn_binnet._networks._scikeras import wrapper_parameters  # late: most fits never need it
 
-    if not is_wrapper(params["model"]):
-        return params
-    given = WrapperSource(params["model"], n_features, n_labels, n).training_parameters()
+    given = wrapper_parameters(params["model"], n_features, n_labels, n)
     return params | {k: v for k, v in given.items() if params[k] is defaults[k] or params[k] == defaults[k]}
 
 
@@ -344,7 +342,7 @@ def matching_weights(start: Start, network: Any, n_estimators: int) -> list[list
     """Return the weights to go on from, if the network is still the same."""
     weights = start.fitted.weights
     shapes = [[w.shape for w in member] for member in weights]
-    expected = [w.shape for w in network.initial_weights(0)]
+    expected = network.weight_shapes()
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
             "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training import _keras_fit
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import describe

@@ -1,4 +1,7 @@
-"""The quality benchmark's protocol, cache and report, on tiny tables; its figures are not tested here."""
+"""The quality benchmark's protocol, cache and report, on tiny tables; its figures are not tested here.
+
+The study of out-of-fold figures beside it, too.
+"""
 
 import gzip
 import json
@@ -8,11 +11,13 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 from scipy.stats import false_discovery_control
+from threadpoolctl import threadpool_limits
 
 pytest.importorskip("benchmarks.quality", reason="benchmarks are not part of the source archive")
 
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import adapters, cache, compare, data, limits, metrics, report, runner, worker
+from benchmarks.quality import adapters, cache, compare, data, limits, metrics, optimism, report, runner, worker
+from sklearn_binnet import BinaryNetClassifier
 
 MIXED = """cat:colour,size,y,cost_a
 red,1.5,1,3
@@ -220,6 +225,8 @@ class TestRuns:
     @pytest.fixture
     def here(self, monkeypatch):
         monkeypatch.setattr(runner, "Worker", Here)
+        with threadpool_limits(1):  # as the worker's process has it
+            yield
 
     @pytest.fixture
     def trials(self, tmp_path):
@@ -250,7 +257,6 @@ class TestRuns:
         assert "own categories and missing values" in text
         assert "labels: 3 labels" in text
         assert (results / "quality.png").read_bytes().startswith(b"\x89PNG")
-        assert len(pd.read_csv(results / "quality.csv")) == 3 * (4 + 4 + 1)
 
     @pytest.mark.usefixtures("here")
     def test_predictions_are_kept(self, folder, tmp_path):
@@ -436,3 +442,29 @@ class TestCompare:
         assert json.loads(place.record.read_text()) == {"rows": 3, "table": "t", "model": "m-with-dash", "seed": 4}
         ((found, _),) = cache.answers(tmp_path)
         assert found == place
+
+
+class TestOptimism:
+    def test_figures_of_one_fit(self, folder, capsys):
+        arguments = ["--data", str(folder), "--sets", "easy,labels", "--epochs", "2"]
+        assert optimism.main(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        heads, values = (line.strip("| ").split(" | ") for line in (lines[0], lines[2]))
+        line = dict(zip(heads, values, strict=True))
+        X, y, X_test, y_test = data.arrays("easy", 0, folder)
+        clf = BinaryNetClassifier(epochs=2, random_state=0).fit(X, y)
+        assert float(line["log-loss: out-of-fold"]) == pytest.approx(
+            sklearn.metrics.log_loss(y, clf.oof_proba_), abs=1e-4
+        )
+        p = clf.predict_proba(X_test)[:, 1]
+        assert float(line["log-loss: ensemble"]) == pytest.approx(sklearn.metrics.log_loss(y_test, p), abs=1e-4)
+        # a mean of log-odds costs at most the mean of what they cost
+        assert float(line["log-loss: single networks"]) > float(line["log-loss: ensemble"])
+        assert float(line["threshold: best"]) >= max(float(line["threshold: tuned"]), float(line["threshold: 0.5"]))
+        assert sum(line.startswith("- ") for line in lines) == 5
+
+    def test_best_score(self):
+        y = np.array([0, 1, 0, 1, 1])
+        p = np.array([0.1, 0.3, 0.3, 0.4, 0.9])
+        every = [sklearn.metrics.balanced_accuracy_score(y, p >= t) for t in [*p, 2.0]]
+        assert optimism.best_score(y, p) == pytest.approx(max(every))

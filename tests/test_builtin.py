@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from sklearn_binnet._networks._activations import ACTIVATIONS
-from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._builtin import ACTIVATIONS, BuiltinNetwork, Spec
+from sklearn_binnet._networks._encoder import ColumnEncoder
 
 X = np.random.default_rng(0).normal(3, 20, size=(64, 5))
 ENCODER = ColumnEncoder.fit("standardize", X)

@@ -10,8 +10,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, StandardScaler
 
 from sklearn_binnet._networks import _piecewise
-from sklearn_binnet._networks._columns import ColumnEncoder
-from sklearn_binnet._networks._encoding import Identity, Standardizer
+from sklearn_binnet._networks._encoder import ColumnEncoder, Identity, Standardizer
 from sklearn_binnet._networks._fitted import raw_input
 from sklearn_binnet._networks._piecewise import PiecewiseLinear, split_bins
 

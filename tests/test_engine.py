@@ -6,19 +6,24 @@ order, and nothing else differs.
 
 import gc
 import random
+import subprocess
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sklearn_binnet._training import _compiled, _program
+from sklearn_binnet._training import _compiled
+from sklearn_binnet._training._cache import PROGRAMS, ProgramCache
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._types import TrainingDiverged
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +37,7 @@ def plain_tensorflow(monkeypatch):
 
 
 def programs():
-    return list(_program._programs.values())
+    return [program for (kind, *_), program in PROGRAMS.items() if kind == "train"]
 
 
 def n_traces():
@@ -210,20 +215,68 @@ def test_nothing_is_traced_anew_for_other_values():
     assert (n_traces(), len(programs())) == (before, known)
 
 
-@pytest.mark.usefixtures("plain_tensorflow")
-def test_cache_is_bounded_and_keeps_what_was_used_last(monkeypatch):
-    monkeypatch.setattr(_program, "MAX_PROGRAMS", 2)
-    metrics = MetricSet(())
+def test_cache_is_bounded_and_keeps_what_was_used_last():
+    cache = ProgramCache(2)
+    a, b = cache.get("a", object), cache.get("b", object)
+    assert cache.get("a", object) is a
+    c = cache.get("c", object)
+    assert cache.items() == [("a", a), ("c", c)]
+    assert cache.get("b", object) is not b
+    cache.clear()
+    assert cache.items() == []
 
-    def borrow(units):
-        return _program.borrow(make_network((units,)), make_settings().optimizer, 1, 4, metrics, False)
 
-    a, b = borrow(2), borrow(3)
-    assert borrow(2) is a
-    c = borrow(4)
-    assert len(programs()) == 2
-    assert (borrow(2), borrow(4)) == (a, c)
-    assert borrow(3) is not b
+DEADLOCK = """
+import threading
+from dataclasses import replace
+import keras, numpy as np
+from sklearn_binnet import BinaryNetClassifier
+from sklearn_binnet._training._engine import train
+from tests.engine_cases import make_data, make_member, make_network, make_settings
+
+in_function, at_cache = threading.Event(), threading.Event()
+data, settings = make_data(), make_settings(epochs=1)
+base = make_network()
+member, inner = make_member(base), make_member(base)
+make_optimizer = keras.optimizers.Adam  # Keras' lazy imports are done before the threads start
+
+class Slow(type(base)):
+    @property
+    def key(self):
+        # The engine asks for the key just before it looks for a program.
+        at_cache.set()
+        in_function.wait(60)
+        return "slow"
+
+def model(n_features):
+    at_cache.wait(60)
+    in_function.set()
+    threading.Event().wait(0.3)  # the other thread goes for its program meanwhile
+    train(base, data, [inner], settings)  # a user's model function that fits a network
+    return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(1)])
+
+slow = Slow(base.spec, base.dropout, base.encoder)
+X, y = data.X, data.y[:, 0].astype(int)
+work = [
+    lambda: train(slow, data, [member], settings),
+    lambda: BinaryNetClassifier(model=model, epochs=1, batch_size=90, early_stopping=False).fit(X, y),
+]
+threads = [threading.Thread(target=f, daemon=True) for f in work]
+for t in threads:
+    t.start()
+for t in threads:
+    t.join(60)
+print("deadlock" if any(t.is_alive() for t in threads) else "done", flush=True)
+import os
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_two_threads_where_a_model_function_fits_a_network_do_not_wait_for_each_other():
+    """In a process of its own: threads that wait for ever would hold the locks of all later tests."""
+    done = subprocess.run([sys.executable, "-c", DEADLOCK], capture_output=True, text=True, cwd=ROOT, timeout=150)
+    assert done.stdout.strip() == "done", done.stderr
 
 
 def test_two_threads_at_once():
@@ -268,9 +321,11 @@ def test_without_xla_the_same_meaning(monkeypatch):
     member = diverse_members(network)[0]
     with_xla = fast(network, data, member, settings)
     monkeypatch.setattr(_compiled, "xla_works", lambda: False)
-    known = len(programs())
     assert_same(with_xla, fast(network, data, member, settings))
-    assert len(programs()) == known + 1
+    keys = [key for key, _ in PROGRAMS.items()]
+    *work, xla = keys[-1]
+    assert not xla
+    assert (*work, True) in keys
 
 
 def test_fits_again_and_again_keep_no_memory():
@@ -341,6 +396,45 @@ def test_divergence(path, monkeypatch):
         train(network, data, [calm, wild, calm], settings)
     after = train(network, data, [calm], settings)[0]
     assert np.isfinite(after.history["loss"]).all()
+
+
+class BreakAfterFirstEpoch(keras.callbacks.Callback):
+    """Sets weights that are no numbers."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 0:
+            self.model.set_weights([np.full_like(w, np.nan) for w in self.model.get_weights()])
+
+
+@pytest.mark.usefixtures("plain_tensorflow")
+@pytest.mark.parametrize("reason", [None, "asked for by the test"])
+def test_divergence_after_the_first_epoch(reason):
+    network = replace(make_network(), keras_reason=reason)
+    settings = make_settings(callbacks=[BreakAfterFirstEpoch()])
+    with pytest.raises(TrainingDiverged, match="loss is nan in epoch 2 of 4"):
+        train(network, make_data(), [make_member(network)], settings)
+
+
+@pytest.mark.usefixtures("plain_tensorflow")
+@pytest.mark.parametrize("reason", [None, "asked for by the test"])
+def test_divergence_that_only_validation_rows_show(reason):
+    """The loss of the only step is taken before the step."""
+    network = replace(make_network(), keras_reason=reason)
+    member = make_member(network, learning_rate=3e38)
+    with pytest.raises(TrainingDiverged, match=r"val_loss is (nan|inf) in epoch 1 of 1"):
+        train(network, make_data(), [member], make_settings("sgd", epochs=1, batch_size=64))
+
+
+# ------------------------------------------------------------------ numbers
+@pytest.mark.usefixtures("plain_tensorflow")
+@pytest.mark.parametrize("reason", [None, "asked for by the test"])
+def test_numpy_integers_and_a_patience_without_end(reason):
+    network, data = replace(make_network(), keras_reason=reason), make_data()
+    expected = train(network, data, [make_member(network)], make_settings(early_stopping=True))[0]
+    settings = make_settings(
+        early_stopping=True, epochs=np.int64(4), batch_size=np.int32(16), patience=np.uint64(2**40)
+    )
+    assert_same(train(network, data, [make_member(network)], settings)[0], expected, rtol=0, atol=0)
 
 
 # ------------------------------------------------------------------ hooks

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._engine import reason_for_keras, train
 from tests.engine_cases import assert_same, fast, make_data, make_member, make_network, make_settings

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._heads import Head, recognise_head
 from sklearn_binnet._networks._keras_copy import fresh_copy
 from sklearn_binnet._networks._losses import resolve_loss
@@ -30,7 +31,7 @@ def compiled(model, loss):
 
 
 def resolve(model, n_labels=1):
-    return resolve_user_model(model, n_features=N_FEATURES, n_labels=n_labels)
+    return resolve_user_model(model, ColumnEncoder.fit(None, np.zeros((1, N_FEATURES))), n_labels)
 
 
 layers, ops = keras.layers, keras.ops
@@ -194,7 +195,7 @@ def test_losses_equal_keras_own_value(name):
         assert answers.mean() == pytest.approx(expected, rel=1e-5)
         given = ops.convert_to_tensor(network.targets(y))
         assert float(network.keras_loss()(given, outputs)) == pytest.approx(expected, rel=1e-5)
-        np.testing.assert_array_equal(ops.convert_to_numpy(network.answers(given)), y)
+        np.testing.assert_array_equal(ops.convert_to_numpy(network.labels_of(given)), y)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])

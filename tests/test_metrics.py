@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
+from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._training._metrics import MetricSet
 
 RNG = np.random.default_rng(0)
@@ -124,6 +125,20 @@ def test_own_metrics_measure():
     error, largest = MetricSet([own_function, OwnMetric()]).once(y, p, np.array([0.5]))
     assert error == pytest.approx(np.abs(y - p).mean(), rel=1e-5)
     assert largest == p.max()
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [own_function, lambda y_true, y_pred: own_function(y_true, y_pred), keras.metrics.MeanMetricWrapper(own_function)],
+    ids=["function", "lambda", "wrapper"],
+)
+def test_classifier_records_a_function_of_the_users(metric):
+    X = RNG.normal(size=(40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    clf = BinaryNetClassifier(hidden_layer_sizes=(3,), n_estimators=1, epochs=2, metrics=[metric], random_state=0)
+    measured = list(clf.fit(X, y).history_.values())
+    assert len(measured) == 4  # the loss and the metric, each on both parts
+    assert all(len(values) == 2 and 0 < values[-1] < 1 for values in measured)
 
 
 @pytest.mark.parametrize("metric", ["no_such_metric", 3])

@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import threading
 import warnings
 
 import keras
@@ -293,3 +294,106 @@ def test_warm_start_and_partial_fit_go_on_from_the_weights():
     for _ in range(15):
         stream.partial_fit(X, Y, classes=[0, 1])
     assert stream.score(X, Y) > 0.8
+
+
+# --- as rarely as can be ---------------------------------------------------------------------------------------------
+
+
+def test_a_function_is_called_once_to_look_at_and_once_a_network():
+    calls = []
+
+    def counted():
+        calls.append(1)
+        return dense()
+
+    clf = BinaryNetClassifier(model=counted, n_estimators=2, warm_start=True, **SHORT).fit(X, Y)
+    assert len(calls) == 3
+    clf.fit(X, Y)  # weights go on: the model is looked at, nothing more
+    assert len(calls) == 4
+    clf.predict(X)
+    assert clf.model_
+    assert clf.models_
+    assert len(calls) == 4
+
+
+def test_a_wrapper_is_built_once_to_look_at_and_once_a_network():
+    from scikeras.wrappers import KerasClassifier
+
+    calls = []
+
+    def counted(meta, compile_kwargs):
+        calls.append(1)
+        return wide(meta)
+
+    callbacks = [keras.callbacks.TerminateOnNaN]
+    built = KerasClassifier(counted, loss="binary_crossentropy", callbacks=callbacks)
+    BinaryNetClassifier(model=built, n_estimators=2, **SHORT).fit(X, Y)
+    assert len(calls) == 3
+
+
+def test_what_is_not_used_of_a_wrapper_is_said_once():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        BinaryNetClassifier(model=wrapper(shuffle=False), **SHORT).fit(X, Y)
+    assert len([w for w in caught if "has shuffle" in str(w.message)]) == 1
+
+
+@pytest.mark.parametrize("model", [None, dense])
+def test_the_single_keras_models_are_the_parts_of_the_whole(model):
+    clf = BinaryNetClassifier(model=model, n_estimators=2, hidden_layer_sizes=(3,), **SHORT).fit(X, Y)
+    single = {id(w) for m in clf.models_ for w in m.weights}
+    assert single == {id(w) for w in clf.model_.weights}
+    assert clf.models_[0] is clf.models_[0]
+    np.testing.assert_allclose(clf.model_(X).numpy()[:, 0], clf.predict_proba(X)[:, 1], atol=1e-5)
+
+
+def test_a_function_may_use_networks_while_others_predict():
+    """Building draws from random generators that one thread has at a time; so must no thread that waits for its turn
+    keep others from predicting."""
+    first, second = (BinaryNetClassifier(model=lambda n=n: wide_by(n), **SHORT).fit(X, Y) for n in (11, 13))
+    other = threading.Thread(target=first.predict, args=(X,), daemon=True)
+    answered = []
+
+    def asks():
+        if not other.ident:
+            other.start()
+            other.join(0.5)  # by now it waits for its turn to build
+        answered.append(second.predict(X))
+        return dense()
+
+    clf = BinaryNetClassifier(model=asks, **SHORT)
+    thread = threading.Thread(target=clf.fit, args=(X, Y), daemon=True)
+    thread.start()
+    thread.join(20)
+    other.join(20)
+    assert not thread.is_alive()
+    assert not other.is_alive()
+    assert len(answered) == 2
+
+
+def wide_by(units):
+    return keras.Sequential([keras.Input((D,)), layers.Dense(units, "relu"), layers.Dense(1, "sigmoid")])
+
+
+# --- numbers of any size ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", [None, dense])
+def test_numbers_that_float32_cannot_hold_are_refused_without_an_encoding(model):
+    clf = BinaryNetClassifier(model=model, encoding=None, n_estimators=1, hidden_layer_sizes=(3,), **SHORT).fit(X, Y)
+    far = X.copy()
+    far[3, 2] = -1e40
+    with pytest.raises(ValueError, match=r"column 2 .* -1e\+40.*encoding=None.*encoding='standardize'"):
+        clf.predict_proba(far)
+    with pytest.raises(ValueError, match=r"column 2 .* -1e\+40.*encoding=None.*encoding='standardize'"):
+        clf.fit(far, Y)
+    assert np.isfinite(clf.model_(far).numpy()).all()
+
+
+@pytest.mark.parametrize("encoding", ["standardize", "piecewise_linear"])
+def test_a_column_that_was_constant_and_huge_stays_silent(encoding):
+    huge = np.column_stack([X, np.full(len(X), -1e308)])
+    clf = BinaryNetClassifier(encoding=encoding, n_estimators=1, hidden_layer_sizes=(3,), **SHORT).fit(huge, Y)
+    other = np.column_stack([X, np.full(len(X), 1.7e308)])
+    np.testing.assert_array_equal(clf.predict_proba(other), clf.predict_proba(huge))
+    np.testing.assert_allclose(clf.model_(other).numpy()[:, 0], clf.predict_proba(other)[:, 1], atol=1e-5)

@@ -1,8 +1,7 @@
 """SciKeras wrappers: what they build is used, what they do wrong does not reach the user."""
 
-import copy
-import json
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import pytest
 import tensorflow as tf
 from scikeras.wrappers import KerasClassifier, KerasRegressor
 
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._forward import forward
-from sklearn_binnet._networks._scikeras import is_wrapper
-from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
+from sklearn_binnet._networks._scikeras import is_wrapper, wrapper_parameters
+from sklearn_binnet._networks._user_network import resolve_user_model
 
 layers = keras.layers
 D = 3
@@ -36,7 +36,11 @@ def build_compiled(meta, compile_kwargs, units=4):
 
 
 def resolve(model, n_labels=1, **kwargs):
-    return resolve_user_model(model, n_features=D, n_labels=n_labels, **kwargs)
+    return resolve_user_model(model, ColumnEncoder.fit(None, np.zeros((1, D))), n_labels, **kwargs)
+
+
+def parameters_of(wrapper, n_rows=2):
+    return wrapper_parameters(wrapper, D, 1, n_rows)
 
 
 def rows(n, dtype=np.float64):
@@ -64,9 +68,9 @@ def test_network_optimizer_and_loss_of_the_wrapper_are_used():
     )
     network = resolve(wrapper)
     assert [w.shape for w in network.initial_weights(0)] == [(D, 6), (6,), (6, 6), (6,), (6, 1), (1,)]
-    assert network.optimizer["class_name"] == "Adam"
-    assert network.optimizer["config"]["beta_1"] == 0.8
-    assert network.optimizer_learning_rate == 0.05
+    assert network.optimizer.config["class_name"] == "Adam"
+    assert network.optimizer.config["config"]["beta_1"] == 0.8
+    assert network.optimizer.learning_rate == 0.05
     assert network.loss.loss.get_config()["label_smoothing"] == 0.2
     assert network.metrics == ["accuracy"]
     assert network.keras_reason is None
@@ -74,11 +78,11 @@ def test_network_optimizer_and_loss_of_the_wrapper_are_used():
 
 def test_function_that_compiles_itself():
     network = resolve(KerasClassifier(build_compiled, optimizer="sgd", optimizer__learning_rate=0.2, units=5))
-    assert (network.optimizer["class_name"], network.optimizer_learning_rate) == ("SGD", 0.2)
+    assert (network.optimizer.config["class_name"], network.optimizer.learning_rate) == ("SGD", 0.2)
 
 
 def test_multilabel_wrapper():
-    network = resolve(KerasClassifier(build), n_labels=3, y01=np.zeros((20, 3)))
+    network = resolve(KerasClassifier(build), n_labels=3, n_rows=20)
     assert network.head.n_labels == 3
     assert forward(network, network.initial_weights(0), rows(2)).shape == (2, 3)
 
@@ -104,11 +108,11 @@ def test_subclass_with_its_own_build_function():
 
 def test_training_parameters_that_the_user_set():
     wrapper = KerasClassifier(build, epochs=7, batch_size=16, class_weight="balanced", validation_split=0.2)
-    found = resolve(wrapper).training_parameters
+    found = parameters_of(wrapper)
     assert found == {"epochs": 7, "batch_size": 16, "class_weight": "balanced", "validation_fraction": 0.2}
-    assert resolve(KerasClassifier(build)).training_parameters == {}
-    assert resolve(KerasClassifier(build, epochs=3, fit__epochs=5)).training_parameters == {"epochs": 5}
-    whole = resolve(KerasClassifier(build, batch_size=-1), y01=np.zeros((40, 1))).training_parameters
+    assert parameters_of(KerasClassifier(build)) == {}
+    assert parameters_of(KerasClassifier(build, epochs=3, fit__epochs=5)) == {"epochs": 5}
+    whole = parameters_of(KerasClassifier(build, batch_size=-1), 40)
     assert whole == {"batch_size": 40}
 
 
@@ -116,7 +120,7 @@ def test_callbacks_of_the_wrapper():
     wrapper = KerasClassifier(
         build, callbacks=[keras.callbacks.EarlyStopping], callbacks__0__patience=3, fit__callbacks=None
     )
-    (stopping,) = resolve(wrapper).training_parameters["callbacks"]
+    (stopping,) = parameters_of(wrapper)["callbacks"]
     assert isinstance(stopping, keras.callbacks.EarlyStopping)
     assert stopping.patience == 3
 
@@ -124,7 +128,7 @@ def test_callbacks_of_the_wrapper():
 def test_parameters_without_meaning_here_are_named():
     wrapper = KerasClassifier(build, shuffle=False, predict__batch_size=3)
     with pytest.warns(UserWarning, match=r"KerasClassifier has predict__batch_size, shuffle, which .* does not use"):
-        resolve(wrapper)
+        parameters_of(wrapper)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -181,7 +185,7 @@ def test_model_in_a_wrapper_is_a_template():
     template.compile("adam", "binary_crossentropy")
     weights = [w.copy() for w in template.get_weights()]
     network = resolve(KerasClassifier(template))
-    assert network.optimizer["class_name"] == "Adam"
+    assert network.optimizer.config["class_name"] == "Adam"
     assert not same(network.initial_weights(0), weights)
     assert same(template.get_weights(), weights)
 
@@ -201,7 +205,7 @@ def test_random_state_object_is_not_seed_zero():
     seeds = []
     for seed in (1, 2):
         state = np.random.RandomState(seed)
-        found = resolve(KerasClassifier(build, random_state=state)).training_parameters["random_state"]
+        found = parameters_of(KerasClassifier(build, random_state=state))["random_state"]
         assert found is not state
         seeds.append(found.randint(2**31))
     assert seeds[0] != seeds[1]
@@ -261,8 +265,9 @@ def test_class_weight_is_handed_over_and_never_multiplied_in_place():
 
         partial_fit = predict = predict_proba = score = fit
 
-    network = resolve(Never(build, class_weight={0: 1, 1: 5}))
-    assert network.training_parameters["class_weight"] == {0: 1, 1: 5}
+    never = Never(build, class_weight={0: 1, 1: 5})
+    assert parameters_of(never)["class_weight"] == {0: 1, 1: 5}
+    network = resolve(never)
     network.initial_weights(0)
     forward(network, network.initial_weights(0), rows(3))
 
@@ -270,22 +275,16 @@ def test_class_weight_is_handed_over_and_never_multiplied_in_place():
 def test_a_fitted_network_pickles_without_scikeras_way_of_pickling_models(tmp_path):
     """Importing SciKeras replaces `keras.Model.__reduce__`; a network travels as JSON instead."""
     network = resolve(KerasClassifier(build, loss="binary_crossentropy", optimizer="adam"))
-    state = json.loads(json.dumps(network.state()))
-    weights = network.initial_weights(0)
-    expected = forward(network, weights, rows(5))
-    path = str(tmp_path / "weights.npz")
-    np.savez(path, *weights)
+    fitted = network.fitted([network.initial_weights(0)])
+    path = tmp_path / "fitted.pickle"
+    path.write_bytes(pickle.dumps((fitted, rows(5), fitted.logits(rows(5)))))
     script = f"""
-import json, sys
+import pickle, sys
 import numpy as np
-from sklearn_binnet._networks._user_network import UserNetwork
-from sklearn_binnet._networks._forward import forward
-network = UserNetwork.from_state(json.loads({json.dumps(state)!r}))
-found = forward(network, list(np.load({path!r}).values()), np.asarray({rows(5).tolist()!r}))
+fitted, X, expected = pickle.load(open({str(path)!r}, "rb"))
+assert "keras" not in sys.modules
+assert np.abs(fitted.logits(X) - expected).max() < 1e-6
 assert "scikeras" not in sys.modules
-import keras
-assert keras.Model.__reduce__.__module__.startswith("keras"), keras.Model.__reduce__.__module__
-assert np.abs(found - np.asarray({expected.tolist()!r})).max() < 1e-6
 """
     subprocess.run([sys.executable, "-c", script], check=True)
 
@@ -294,15 +293,18 @@ def test_other_models_never_import_scikeras():
     script = """
 import sys
 import keras
+import numpy as np
 from sklearn_binnet._networks._user_network import resolve_user_model
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._forward import forward
+encoder = ColumnEncoder.fit(None, np.zeros((1, 3)))
 def build():
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
 for model in (build, build()):
-    network = resolve_user_model(model, n_features=3, n_labels=1)
+    network = resolve_user_model(model, encoder, 1)
     forward(network, network.initial_weights(0), [[1, 2, 3]])
 try:
-    resolve_user_model("nothing", n_features=3, n_labels=1)
+    resolve_user_model("nothing", encoder, 1)
 except TypeError:
     pass
 assert "scikeras" not in sys.modules
@@ -310,17 +312,17 @@ assert "scikeras" not in sys.modules
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_state_of_a_wrapper_network_with_own_code_comes_back_through_the_wrapper():
-    def with_lambda(meta):
-        return keras.Sequential(
-            [keras.Input((D,)), layers.Lambda(lambda x: x * 2, output_shape=(D,)), layers.Dense(1, "sigmoid")]
-        )
+def with_lambda(meta):
+    return keras.Sequential(
+        [keras.Input((D,)), layers.Lambda(lambda x: x * 2, output_shape=(D,)), layers.Dense(1, "sigmoid")]
+    )
 
-    wrapper = KerasClassifier(with_lambda)
-    network = resolve(wrapper)
-    weights = network.initial_weights(0)
-    back = UserNetwork.from_state(network.state(), copy.copy(wrapper))
-    np.testing.assert_array_equal(forward(back, weights, rows(5)), forward(network, weights, rows(5)))
+
+def test_a_wrapper_network_with_own_code_comes_back_through_the_wrapper():
+    network = resolve(KerasClassifier(with_lambda))
+    fitted = network.fitted([network.initial_weights(0)])
+    back = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(back.logits(rows(5)), fitted.logits(rows(5)))
 
 
 def test_is_wrapper_knows_instances_only():

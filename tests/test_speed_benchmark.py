@@ -156,18 +156,18 @@ def test_limits_name_what_is_there():
 
 
 def test_command_measures_in_new_processes_and_writes_results(tmp_path, capsys):
-    chosen = ["--quick", "--out", str(tmp_path), "--peers", "mlp", "roofline"]
-    assert command.main(["--task", "fit-246x33", *chosen]) == 0
+    chosen = ["--quick", "--out", str(tmp_path), "--peers", "mlp"]
+    assert command.main(["--task", "fit-246x33", *chosen, "roofline"]) == 0
     assert command.main(["--task", "fit-2000x20-regularised", *chosen]) == 0
     printed = capsys.readouterr().out
-    records = json.loads((tmp_path / "cache" / "speed.json").read_text())
+    records = json.loads((tmp_path / "cache" / "quick" / report.RAW).read_text())
     assert list(records) == ["fit-246x33", "fit-2000x20-regularised"]
     (answer,) = records["fit-246x33"]["answers"]["mlp"]
     assert answer["first"] > 0
     assert len(answer["warm"]) == 1
     assert 0 <= answer["auc"][0] <= 1
     assert "has no dropout" in printed
-    text = (tmp_path / "cache" / "speed.md").read_text()
+    text = (tmp_path / "cache" / "quick" / "speed.md").read_text()
     assert "fit 246 x 33" in text
     assert "not measured" in text
 

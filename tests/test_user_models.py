@@ -1,6 +1,7 @@
 """The user's own networks: functions and templates, their identity, their weights, their way back from plain data."""
 
-import json
+import pickle
+import pickletools
 import random
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from sklearn_binnet._networks import _forward
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._forward import LARGE, MIDDLE, SMALL, forward
-from sklearn_binnet._networks._user_network import UserNetwork, resolve_user_model
+from sklearn_binnet._networks._user_network import resolve_user_model
+from sklearn_binnet._training._cache import PROGRAMS
 
 layers, ops = keras.layers, keras.ops
 D = 4
@@ -31,7 +34,12 @@ def build(n_features=D, units=5, rate=0.3, compiled=True):
 
 
 def resolve(model, n_features=D, n_labels=1, **kwargs):
-    return resolve_user_model(model, n_features=n_features, n_labels=n_labels, **kwargs)
+    as_it_is = ColumnEncoder.fit(None, np.zeros((1, n_features)))
+    return resolve_user_model(model, as_it_is, n_labels, **kwargs)
+
+
+def through_a_pickle(network, weights):
+    return pickle.loads(pickle.dumps(network.fitted([weights])))
 
 
 def rows(n, d=D, seed=0):
@@ -97,7 +105,7 @@ def test_function_gets_the_arguments_it_names():
         seen.update(meta, n_labels=n_labels, n_features=n_features, units=units)
         return keras.Sequential([keras.Input((n_features,)), layers.Dense(n_labels, "sigmoid")])
 
-    resolve(takes, n_labels=3, y01=np.zeros((50, 3)))
+    resolve(takes, n_labels=3, n_rows=50)
     assert (seen["n_labels"], seen["n_features"], seen["units"]) == (3, D, 7)
     assert seen["target_type_"] == "multilabel-indicator"
     assert seen["X_shape_"] == (50, D)
@@ -126,7 +134,7 @@ def test_meta_is_what_scikeras_gives():
         seen.append(meta)
         return keras.Sequential([keras.Input((D,)), layers.Dense(1, "sigmoid")])
 
-    resolve(takes, y01=np.zeros((2, 1)))
+    resolve(takes)
     KerasClassifier(takes).initialize(np.zeros((2, D), np.float32), np.array([0, 1]))
     ours, theirs = seen[0], seen[-1]
     for name in ours:
@@ -215,7 +223,6 @@ def test_template_starts_from_fresh_weights_but_keeps_frozen_and_adapted_values(
     np.testing.assert_allclose(
         forward(network, template.get_weights(), X), template.predict(X, verbose=0), rtol=1e-5, atol=1e-6
     )
-    assert network.needs_raw_input
 
 
 def test_function_that_returns_one_model_again_and_again_is_a_template():
@@ -334,7 +341,7 @@ def test_key_forgets_names_initialisers_and_template_or_function():
         return keras.Model(inputs, layers.Dense(1, "sigmoid", name="out")(x), name="whole")
 
     assert resolve(renamed).key == resolve(named).key
-    assert json.dumps(resolve(renamed).key) == json.dumps(key)  # the default loss is the one it was compiled with
+    assert resolve(renamed).key == key  # the default loss is the one it was compiled with
     assert hash(key) == hash(resolve(build).key)
 
 
@@ -507,10 +514,12 @@ def test_run_eagerly_is_never_traced():
     np.testing.assert_allclose(outputs, model(rows(70).astype(np.float32)).numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_needs_raw_input():
-    assert not resolve(build).needs_raw_input
-    model = keras.Sequential([keras.Input((D,)), layers.Embedding(9, 2), layers.Flatten(), layers.Dense(1)])
-    assert resolve(model).needs_raw_input
+@pytest.mark.parametrize("layer", [layers.Embedding(9, 2), layers.Normalization(mean=1.0, variance=2.0)])
+def test_layers_for_raw_columns_take_no_encoded_ones(layer):
+    model = keras.Sequential([keras.Input((D,)), layer, layers.Flatten(), layers.Dense(1)])
+    assert resolve(model).n_labels == 1
+    with pytest.raises(ValueError, match=r"encoding must be None, and no column a category, for this model"):
+        resolve_user_model(model, ColumnEncoder.fit("standardize", rows(5)), 1)
 
 
 # --- compilation -----------------------------------------------------------------------------------------------------
@@ -518,12 +527,12 @@ def test_needs_raw_input():
 
 def test_optimizer_and_metrics_are_read():
     network = resolve(build)
-    assert network.optimizer["class_name"] == "AdamW"
-    assert network.optimizer_learning_rate == 0.01
-    assert network.optimizer_weight_decay == 0.1
+    assert network.optimizer.config["class_name"] == "AdamW"
+    assert network.optimizer.learning_rate == 0.01
+    assert network.optimizer.weight_decay == 0.1
     assert [getattr(m, "name", m) for m in network.metrics] == ["accuracy", "AUC"]
     bare = resolve(build(compiled=False))
-    assert bare.optimizer is bare.optimizer_learning_rate is bare.optimizer_weight_decay is None
+    assert bare.optimizer is None
     assert bare.metrics == []
 
 
@@ -559,7 +568,7 @@ def test_schedule_is_the_users():
     for schedule in schedules:
         model = build(compiled=False)
         model.compile(keras.optimizers.SGD(schedule), "binary_crossentropy")
-        found = resolve(model).optimizer_learning_rate
+        found = resolve(model).optimizer.schedule
         assert type(found) is type(schedule)
         assert float(found(3)) == pytest.approx(float(schedule(3)))
 
@@ -568,66 +577,63 @@ def test_schedule_is_the_users():
 
 
 @pytest.mark.parametrize("make", [build, lambda: chain(), lambda: wired(True)])
-def test_state_is_json_and_brings_the_network_back(make):
+def test_a_pickled_network_predicts_as_before(make):
     network = resolve(make)
-    weights = network.initial_weights(0)
-    state = json.loads(json.dumps(network.state()))
-    back = UserNetwork.from_state(state)
-    assert back.key == network.key
-    assert back.forward_key == network.forward_key
-    assert back.optimizer_learning_rate == network.optimizer_learning_rate
-    assert back.keras_reason == network.keras_reason
-    assert same(back.initial_weights(1), back.initial_weights(1))
-    _forward.clear_programs()
+    fitted = network.fitted([network.initial_weights(0)])
+    data = pickle.dumps(fitted)
+    assert not {"keras", "tensorflow"} & {name.split(".")[0] for name in modules_in(data)}
+    back = pickle.loads(data)
+    assert back.network().key == network.key
+    assert back.network().forward_key == network.forward_key
+    assert back.network().keras_reason == network.keras_reason
+    PROGRAMS.clear()
     X = rows(9)
-    np.testing.assert_array_equal(forward(back, weights, X), forward(network, weights, X))
-    np.testing.assert_array_equal(back.logits(forward(back, weights, X)).shape, (9, 1))
-    assert back.state() == network.state()
+    np.testing.assert_array_equal(back.logits(X), fitted.logits(X))
+    np.testing.assert_allclose(back.keras_model()(X), fitted.keras_model()(X), rtol=1e-6)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(back)).logits(X), fitted.logits(X))
+
+
+def modules_in(data):
+    return {str(arg).split()[0] for op, arg, _ in pickletools.genops(data) if op.name in ("GLOBAL", "SHORT_BINUNICODE")}
 
 
 @pytest.mark.parametrize("make", [own_layer_model, lambda_model, subclassed], ids=lambda f: f.__name__)
-def test_own_code_comes_back_through_the_model(make):
+def test_own_code_comes_back_through_the_function(make):
     network = resolve(make)
     weights, X = network.initial_weights(0), rows(9)
-    state = json.loads(json.dumps(network.state()))
-    back = UserNetwork.from_state(state, make)
-    np.testing.assert_array_equal(forward(back, weights, X), forward(network, weights, X))
-    with pytest.raises(ValueError, match="which plain data cannot bring back; pass the model"):
-        UserNetwork.from_state(state)
+    back = through_a_pickle(network, weights)
+    np.testing.assert_array_equal(back.logits(X), network.fitted([weights]).logits(X))
 
 
-def test_another_model_does_not_bring_own_code_back():
-    state = resolve(own_layer_model).state()
-    with pytest.raises(ValueError, match="must be the one it was fitted with"):
-        UserNetwork.from_state(state, lambda: build(compiled=False))
+def changing():
+    return chain(OwnDense(CHANGING["units"]))
 
 
-def test_own_loss_comes_back_through_the_model():
-    def make():
-        model = chain()
-        model.compile("adam", lambda y, p: ops.mean(ops.square(y - p), axis=-1))
-        return model
-
-    state = resolve(make).state()
-    with pytest.raises(ValueError, match="your own loss"):
-        UserNetwork.from_state(state)
-    assert UserNetwork.from_state(state, make).n_labels == 1
+CHANGING = {"units": 3}
 
 
-def test_own_optimizer_comes_back_through_the_model():
+def test_own_code_that_changed_is_refused(monkeypatch):
+    network = resolve(changing)
+    back = through_a_pickle(network, network.initial_weights(0))
+    monkeypatch.setitem(CHANGING, "units", 4)
+    with pytest.raises(ValueError, match="own code must be what it was at the fit"):
+        back.logits(rows(2))
+
+
+def test_what_only_training_needs_is_not_pickled():
     class OwnSGD(keras.optimizers.SGD):
         pass
 
     def make():
         model = chain()
-        model.compile(OwnSGD(0.1), "binary_crossentropy")
+        model.compile(OwnSGD(0.1), lambda y, p: ops.mean(ops.square(y - p), axis=-1))
         return model
 
     network = resolve(make)
-    state = json.loads(json.dumps(network.state()))
-    assert UserNetwork.from_state(state, make).optimizer["class_name"] == "OwnSGD"
-    with pytest.raises(ValueError, match="your own optimizer OwnSGD"):
-        UserNetwork.from_state(state)
+    assert network.optimizer.config["class"] is OwnSGD
+    weights, X = network.initial_weights(0), rows(3)
+    back = through_a_pickle(network, weights)
+    np.testing.assert_array_equal(back.logits(X), network.fitted([weights]).logits(X))
 
 
 # --- predicting ------------------------------------------------------------------------------------------------------
@@ -651,13 +657,13 @@ def test_forward_equals_predict(n):
 
 def test_new_row_counts_and_weights_never_trace_again():
     network = resolve(build)
-    _forward.clear_programs()
+    PROGRAMS.clear()
     for seed in range(3):
         same_architecture = resolve(build)
         for n in (1, 2, 31, 257, 300, 511, 2049, 5000, 4097):
             forward(same_architecture, same_architecture.initial_weights(seed), rows(n))
     assert _forward._program_of(network).traces == 3
-    assert len(_forward._programs) == 1
+    assert len(PROGRAMS.items()) == 1
 
 
 def test_a_row_is_the_same_alone_and_in_company():
@@ -669,12 +675,12 @@ def test_a_row_is_the_same_alone_and_in_company():
 
 
 def test_forward_from_many_threads():
-    _forward.clear_programs()
+    PROGRAMS.clear()
     network = resolve(build)
     weights = [network.initial_weights(seed) for seed in range(4)]
     X = rows(300)
     expected = [forward(network, w, X) for w in weights]
-    _forward.clear_programs()
+    PROGRAMS.clear()
     wrong = []
 
     def work(i):
@@ -692,12 +698,12 @@ def test_forward_from_many_threads():
 
 
 def test_cache_is_bounded(monkeypatch):
-    monkeypatch.setattr(_forward, "_MAX_PROGRAMS", 2)
-    _forward.clear_programs()
+    monkeypatch.setattr(PROGRAMS, "limit", 2)
+    PROGRAMS.clear()
     networks = [resolve(lambda u=u: build(units=u)) for u in (2, 3, 4)]
     for network in networks:
         forward(network, network.initial_weights(0), rows(1))
-    assert list(_forward._programs) == [n.forward_key for n in networks[1:]]
+    assert [key for key, _ in PROGRAMS.items()] == [("predict", n.forward_key) for n in networks[1:]]
 
 
 def test_forward_refuses_another_width():
@@ -708,14 +714,14 @@ def test_forward_refuses_another_width():
 
 def test_another_backend_needs_keras_and_no_trace(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    _forward.clear_programs()
+    PROGRAMS.clear()
     network = resolve(build)
     assert network.keras_reason == "Keras runs on the backend torch"
     weights, X = network.initial_weights(0), rows(70)
     eager = forward(network, weights, X)
     assert not hasattr(_forward._program_of(network), "traces")
     monkeypatch.undo()
-    _forward.clear_programs()
+    PROGRAMS.clear()
     np.testing.assert_allclose(eager, forward(network, weights, X), atol=1e-6)
 
 
@@ -743,5 +749,5 @@ def test_keras_trains_a_network_of_the_general_path():
     view, variables = network.view()
     view.set_weights(model.get_weights())
     assert [v.shape for v in variables] == [v.shape for v in model.weights]
-    answers = ops.convert_to_numpy(network.probabilities(view(X))) > 0.5
-    assert (answers == y).mean() > 0.9
+    predictions = ops.convert_to_numpy(view(X)) > 0.5
+    assert (predictions == y).mean() > 0.9

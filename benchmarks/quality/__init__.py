@@ -8,8 +8,5 @@
 - `limits`: what this project holds itself to
 - `report`, `plot`: tables and picture
 
-Beside it, commands of their own:
-
-- `trials`: what was tried before our default network was settled
-- `optimism`: whether out-of-fold figures of our network hold on test rows
+`optimism` is a command of its own: do the out-of-fold figures of our network hold on test rows?
 """

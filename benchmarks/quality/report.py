@@ -26,14 +26,14 @@ def make(
     base: str = "hgb",
     ours: str = "binnet",
 ) -> str:
-    """Return the report; with a `results` folder, also write it there with a picture and all figures.
+    """Return the report; with a `results` folder, also write it there with a picture.
 
     Parameters
     ----------
     folder : Path
         Cache.
     results : Path or None, default=None
-        Gets quality.md, quality.csv and quality.png.
+        Gets quality.md and quality.png.
     models, tables : sequence of str or None, default=None
         What takes part; None is everything that the cache has.
     seeds : sequence of int or None, default=None
@@ -71,7 +71,6 @@ def make(
     if results is not None:
         results.mkdir(parents=True, exist_ok=True)
         (results / "quality.md").write_text(text)
-        cells.frame.round(6).to_csv(results / "quality.csv", index=False, lineterminator="\n")
         if main is not None and len(main.models) > 1:
             plot.draw(main, cells.says, results / "quality.png")
     return text

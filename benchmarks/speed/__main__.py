@@ -47,8 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     repeats, processes = (1, 1) if args.quick else (args.repeats, args.processes)
     options = Options(repeats, processes, args.dtype, args.threads, args.quick)
     # quick figures never mix with real ones
-    folder = args.out / "cache" if args.quick else args.out
-    records = report.read(folder / "speed.json")
+    folder = args.out / "cache" / "quick" if args.quick else args.out
+    records = report.read(folder)
     failed = []
     for name in args.task:
         answers = run_task(name, args.peers, options)
@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         else:
             print("\n".join(report.section(name, records[name], report.summaries(records))))
         failed += [f"{name}: {peer}" for peer, a in answers.items() if a and "failed" in a[-1]]
-    print(f"written: {folder / 'speed.json'}, {folder / 'speed.md'}")
+    print(f"written: {folder / report.RAW}, {folder / 'speed.md'}")
     if failed:
         print("failed: " + ", ".join(failed), file=sys.stderr)
     return 1 if failed else 0

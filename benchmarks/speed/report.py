@@ -29,6 +29,8 @@ COLUMNS: dict[str, list[tuple[str, str, str]]] = {
     ],
     "members": [("warm", "at once", "s"), ("in_turn", "in turn", "s"), ("share", "share", "")],
 }
+RAW = Path("cache", "speed.json")
+"""Where the raw figures lie, beside the report; they are not part of the repository."""
 COMPARED = {"first", "warm", "wall", "memory_mb"}
 """Metrics whose ratio to ours stands beside them."""
 LIBRARIES = (
@@ -196,12 +198,15 @@ def today() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
-def read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text()) if path.exists() else {}
+def read(folder: Path) -> dict[str, Any]:
+    """Return the raw figures of earlier runs, a record for each task."""
+    raw = folder / RAW
+    return json.loads(raw.read_text()) if raw.exists() else {}
 
 
 def write(records: Mapping[str, Any], folder: Path) -> None:
-    """Write the raw figures as JSON and the report as Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "speed.json").write_text(json.dumps(records, indent=1) + "\n")
+    """Write the report as Markdown, and the raw figures as JSON into the cache beside it."""
+    raw = folder / RAW
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    raw.write_text(json.dumps(records, indent=1) + "\n")
     (folder / "speed.md").write_text(markdown(records))

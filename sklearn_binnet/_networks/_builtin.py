@@ -7,7 +7,7 @@ engine trains it as a Keras model of stock layers; after the fit it is arrays, a
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,13 +15,51 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf, expit
 
 from sklearn_binnet._networks import _constants as constants
-from sklearn_binnet._networks._activations import ACTIVATIONS
-from sklearn_binnet._networks._columns import ColumnEncoder
-from sklearn_binnet._networks._fitted import Members, raw_input
+from sklearn_binnet._networks._encoder import ColumnEncoder
+from sklearn_binnet._networks._fitted import Fitted, raw_input
 
 _BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
+
+
+Array = NDArray[np.float64]
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, 0, out=x)
+
+
+def _elu(x: Array) -> Array:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def _softplus(x: Array) -> Array:
+    return np.logaddexp(0.0, x)
+
+
+def _silu(x: Array) -> Array:
+    return x * expit(x)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": _relu,
+    "elu": _elu,
+    "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
+    "gelu": lambda x: x * (0.5 * (1 + erf(x * np.sqrt(0.5)))),
+    "silu": _silu,
+    "swish": _silu,
+    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "softplus": _softplus,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "sigmoid": expit,
+    "tanh": np.tanh,
+    "linear": lambda x: x,
+}
+"""Activations in NumPy under Keras' names. Each takes a float64 array, which it may overwrite, and returns one."""
 
 
 class _Folded(NamedTuple):
@@ -65,7 +103,9 @@ class Spec:
     def initial_weights(self, seed: int) -> list[NDArray[np.float32]]:
         """Draw initial weights in the order of Keras' model: scale, embeddings, layers."""
         rng = np.random.default_rng(seed)
-        weights: list[NDArray] = [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
+        weights: list[NDArray[Any]] = (
+            [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
+        )
         for size in zip(self.embedding_sizes, self.embedding_dims, strict=True):
             embedding = rng.normal(size=size)
             embedding[0] = 0.0  # an unknown level adds nothing, unless training rows have one
@@ -80,7 +120,7 @@ class Spec:
         weights += [constants.logit_draw(self.activation)(rng, kernel), np.zeros(bias)]
         return [w.astype(np.float32) for w in weights]
 
-    def fold(self, weights: Sequence[NDArray]) -> _Folded:
+    def fold(self, weights: Sequence[NDArray[Any]]) -> _Folded:
         """Return tables and layers: scale and embeddings go into the first layer, BatchNormalization into the next."""
         arrays = iter([np.asarray(w, np.float64) for w in weights])
         scale = next(arrays) * constants.SCALE_FACTOR if self.scales_columns else np.ones(self.n_inputs)
@@ -134,6 +174,10 @@ class BuiltinNetwork:
     def initial_weights(self, seed: int) -> list[NDArray[np.float32]]:
         """Draw initial weights in the order of Keras' model."""
         return self.spec.initial_weights(seed)
+
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights in the order of Keras' model."""
+        return [w.shape for w in self.initial_weights(0)]
 
     def build(self, seed: int = 0) -> Any:
         """Return the Keras model from encoded columns to logits."""
@@ -189,11 +233,11 @@ class BuiltinNetwork:
 
         return keras.ops.sigmoid(outputs)
 
-    def targets(self, y: NDArray) -> NDArray:
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return y: the head takes answers as they are."""
         return y
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the targets."""
         return targets
 
@@ -203,12 +247,12 @@ class BuiltinNetwork:
 
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def fitted(self, members: Sequence[list[NDArray]]) -> FittedBuiltin:
+    def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedBuiltin:
         """Return the network with the members' trained weights."""
         return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
 
 
-class FittedBuiltin(Members):
+class FittedBuiltin(Fitted):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
     def __init__(
@@ -228,9 +272,9 @@ class FittedBuiltin(Members):
         return _Folded(tables, [(kernel, bias[:, None]) for kernel, bias in layers])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if k != "_folded"}
+        return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
 
-    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
         folded = self._folded
         if member is not None:
@@ -243,7 +287,7 @@ class FittedBuiltin(Members):
             return self._block_logits(X, folded)
         return np.concatenate([self._block_logits(X[i : i + rows], folded) for i in range(0, len(X), rows)])
 
-    def _block_logits(self, X: NDArray, folded: _Folded) -> NDArray[np.float64]:
+    def _block_logits(self, X: NDArray[Any], folded: _Folded) -> NDArray[np.float64]:
         encoded = self.encoder.transform(X).astype(np.float64)
         activation = ACTIVATIONS[self.spec.activation]
         levels = encoded[:, self.spec.n_inputs :].astype(np.intp)

@@ -1,4 +1,4 @@
-"""Trained networks that answer together: what the built-in network and a user's have in common after the fit."""
+"""What remains of networks after the fit: arrays that predict, and Keras models on demand."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_binnet._networks._columns import ColumnEncoder
+from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training._random import isolated_random
 
 
-class Members(ABC):
-    """Trained members as plain data. Their answer is the mean of their log-odds, divided by the temperature."""
+class Fitted(ABC):
+    """Trained networks of one architecture. They predict the mean of their log-odds, divided by the temperature."""
 
-    def __init__(self, encoder: ColumnEncoder, weights: list[list[NDArray]], n_labels: int):
+    def __init__(self, encoder: ColumnEncoder, weights: list[list[NDArray[Any]]], n_labels: int):
         self.encoder = encoder
         self.weights = weights
+        """Of every network, in the order of `keras.Model.weights`."""
         self.n_labels = n_labels
         self.temperature = np.ones(n_labels)
-        """(L,), above 1 where the log-odds said too much."""
+        """(L,), above 1 where the mean was too sure of itself."""
+        self._keras_models: list[Any] | None = None
 
-    def logits(self, X: NDArray) -> NDArray[np.float64]:
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave Keras' models out of pickles."""
+        return vars(self) | {"_keras_models": None}
+
+    def logits(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Return the final log-odds (n, L) of raw rows."""
         return self.mean_logits(X) / self.temperature
 
     @abstractmethod
-    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
-        """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows before the temperature: the mean over networks, or those of one."""
 
     @abstractmethod
     def network(self) -> Any:
@@ -36,21 +42,26 @@ class Members(ABC):
 
     @abstractmethod
     def member_logit(self, model: Any, inputs: Any) -> Any:
-        """Return the Keras tensor of a member's log-odds."""
+        """Return the Keras tensor of the log-odds that one of `keras_models` gives for the tensor `inputs`."""
 
     def keras_models(self) -> list[Any]:
-        """Return the members as Keras models from raw columns to probabilities, without the temperature."""
-        models = []
-        for weights in self.weights:
-            with isolated_random(0):  # Keras seeds initial values, though they are overwritten
-                model, variables = self.network().view()
-            for variable, value in zip(variables, weights, strict=True):
-                variable.assign(value)
-            models.append(model)
-        return models
+        """Return the single networks as Keras models from raw columns to probabilities, without the temperature.
+
+        They are built at the first call.
+        """
+        if self._keras_models is None:
+            models = []
+            for weights in self.weights:
+                with isolated_random(0):  # Keras seeds initial values, though they are overwritten
+                    model, variables = self.network().view()
+                for variable, value in zip(variables, weights, strict=True):
+                    variable.assign(value)
+                models.append(model)
+            self._keras_models = models
+        return self._keras_models
 
     def keras_model(self) -> Any:
-        """Return one Keras model from raw columns to the final probability."""
+        """Return one Keras model from raw columns to the final probability. It is made of those of `keras_models`."""
         import keras
 
         members = self.keras_models()
@@ -59,12 +70,12 @@ class Members(ABC):
         inputs = raw_input(self.encoder)
         logits = [self.member_logit(member, inputs) for member in members]
         mean = keras.layers.Average(name="mean_logit")(logits) if len(logits) > 1 else logits[0]
-        calm = keras.layers.Rescaling(1 / self.temperature, name="temperature")(mean)
-        return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(calm))
+        scaled = keras.layers.Rescaling(1 / self.temperature, name="temperature")(mean)
+        return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(scaled))
 
 
 def raw_input(encoder: ColumnEncoder) -> Any:
-    """Return the Keras input for raw columns: float64, as columns may be large beside their differences."""
+    """Return the Keras input for raw columns, in float64: columns may be large beside their differences."""
     import keras
 
     return keras.Input((encoder.n_features,), dtype="float64", name="columns")

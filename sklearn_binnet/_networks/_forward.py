@@ -8,18 +8,15 @@ is computed by the same kernels whether it comes alone or among a hundred.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-SMALL, MIDDLE, LARGE = 32, 512, 4096
-_MAX_PROGRAMS = 32
+from sklearn_binnet._training._cache import PROGRAMS
 
-_programs: OrderedDict[Hashable, Any] = OrderedDict()
-_lock = threading.Lock()
+SMALL, MIDDLE, LARGE = 32, 512, 4096
 
 
 class Predictable(Protocol):
@@ -33,7 +30,7 @@ class Predictable(Protocol):
         """Return a new `keras.Model`."""
 
 
-def forward(network: Predictable, weights: Sequence[NDArray], X: NDArray) -> NDArray:
+def forward(network: Predictable, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[Any]:
     """Return the outputs of a network, as `keras.Model.predict` would.
 
     Parameters
@@ -73,29 +70,19 @@ def _blocks(n_rows: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _program_of(network: Predictable) -> Any:
-    """Return the cached program of an architecture; the one not used for longest makes room."""
-    with _lock:
-        program = _programs.get(network.forward_key)
-        if program is None:
-            compiled = not network.eager and _backend() == "tensorflow"
-            program = (_CompiledProgram if compiled else _EagerProgram)(network.build())
-            _programs[network.forward_key] = program
-            while len(_programs) > _MAX_PROGRAMS:
-                _programs.popitem(last=False)
-        _programs.move_to_end(network.forward_key)
-        return program
+    """Return the cached program of an architecture."""
+
+    def make() -> Any:
+        compiled = not network.eager and _backend() == "tensorflow"
+        return (_CompiledProgram if compiled else _EagerProgram)(network.build())
+
+    return PROGRAMS.get(("predict", network.forward_key), make)
 
 
 def _backend() -> str:
     import keras
 
     return keras.config.backend()
-
-
-def clear_programs() -> None:
-    """Forget all compiled functions, and with them their models."""
-    with _lock:
-        _programs.clear()
 
 
 class _EagerProgram:
@@ -105,7 +92,7 @@ class _EagerProgram:
         self._model = model
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
         """Return the outputs for at most `size` rows."""
         import keras
 
@@ -131,7 +118,7 @@ class _CompiledProgram:
         self._functions: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray], X: NDArray, size: int) -> NDArray:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
         """Return the outputs for at most `size` rows."""
         import tensorflow as tf
 
@@ -162,7 +149,7 @@ class _CompiledProgram:
         return keras.ops.cast(outputs, "float32")
 
 
-def _fill(X: NDArray, size: int) -> NDArray:
+def _fill(X: NDArray[Any], size: int) -> NDArray[Any]:
     """Return X with rows of zeros up to `size`."""
     if len(X) == size:
         return X

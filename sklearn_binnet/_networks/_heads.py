@@ -56,7 +56,7 @@ class Head:
             return outputs[:, 1:2]
         return keras.ops.sigmoid(outputs) if self.kind == "linear" else outputs
 
-    def logits(self, outputs: NDArray) -> NDArray[np.float64]:
+    def logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return log-odds (n, L) in float64 from an array of outputs.
 
         Probabilities that float32 rounded to 0 or 1 count as the nearest number that is neither, so the result is

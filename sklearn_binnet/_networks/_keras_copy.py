@@ -1,10 +1,9 @@
-"""The user's Keras models as material: copies with fresh weights, their identity, what the fast program can run.
-
-Who does what:
+"""The user's Keras models as material.
 
 - `fresh_copy` copies a model with newly drawn weights and never changes the original.
-- `architecture_key` names what a model computes, whatever its layers are called.
 - `check_width` refuses a model that cannot take the matrix X.
+- `read_compilation` reads what a model was compiled with.
+- `architecture_key` names what a model computes, whatever its layers are called.
 """
 
 from __future__ import annotations
@@ -12,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from sklearn_binnet._training._optimizers import Optimizer, parse_optimizer
 
 _TRUSTED_MODULES = ("keras", "tensorflow", "numpy", "math", "jax", "torch", "builtins")
 
@@ -25,6 +27,13 @@ def is_keras(thing: Any) -> bool:
     """Whether a class, an instance or a function comes from Keras itself."""
     module = getattr(thing, "__module__", None) or type(thing).__module__
     return module.split(".")[0] == "keras"
+
+
+def is_keras_model(model: Any) -> bool:
+    """Whether `model` is a Keras 3 model."""
+    import keras
+
+    return isinstance(model, keras.Model)
 
 
 def is_graph(model: Any) -> bool:
@@ -40,7 +49,7 @@ def is_symbolic(model: Any) -> bool:
         return False
 
 
-def quiet_config(thing: Any) -> dict[str, Any]:
+def quiet_config(thing: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the Keras config of a layer, a model or a compilation, without warnings about lambdas in files."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nothing is saved here
@@ -174,6 +183,75 @@ def check_width(model: Any, n_features: int) -> None:
             f"keras.Input(({n_features},)), or pass a function with the argument n_features, which "
             "gets the number of columns."
         )
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """What a user compiled a model with."""
+
+    optimizer: Optimizer | None = None
+    loss: Any = None
+    metrics: tuple[Any, ...] = ()
+    run_eagerly: bool = False
+
+
+def read_compilation(model: Any) -> Compilation:
+    """Return what the user compiled `model` with; the model stays as it is. `loss_weights` are refused."""
+    if not model.compiled:
+        return Compilation()
+    config = _compile_config(model)
+    if config.get("loss_weights") is not None:
+        raise ValueError(
+            "model is compiled with loss_weights, which has no meaning with one output; leave it out and "
+            "use class_weight or sample_weight."
+        )
+    metrics = [*_flat(config.get("metrics")), *_flat(config.get("weighted_metrics"))]
+    return Compilation(
+        optimizer=None if model.optimizer is None else parse_optimizer(model.optimizer),
+        loss=model.loss,
+        metrics=tuple(copy for copy in map(_copy_metric, metrics) if copy is not None),
+        run_eagerly=bool(model.run_eagerly),
+    )
+
+
+def _compile_config(model: Any) -> dict[str, Any]:
+    try:
+        return quiet_config(model.get_compile_config) or {}
+    except (TypeError, ValueError, NotImplementedError):  # a loss or metric that Keras cannot write down
+        return {}
+
+
+def _flat(metrics: Any) -> list[Any]:
+    """Return the metrics of one output as a list, however they were nested."""
+    if metrics is None:
+        return []
+    if isinstance(metrics, dict) and "class_name" not in metrics:
+        return [entry for value in metrics.values() for entry in _flat(value)]
+    if isinstance(metrics, list | tuple):
+        return [entry for value in metrics for entry in _flat(value)]
+    return [metrics]
+
+
+def _copy_metric(metric: Any) -> Any:
+    """Return a name as it is, a metric from its config, or None with a warning where Keras cannot make it."""
+    import keras
+
+    if isinstance(metric, str):
+        return metric
+    try:
+        copy = keras.metrics.deserialize(metric)
+    except (TypeError, ValueError):
+        copy = None
+    if not callable(copy):  # Keras gives back the name of a function that it cannot find
+        name = metric["config"] if isinstance(metric["config"], str) else metric["class_name"]
+        warnings.warn(
+            f"the metric {name!r} that model is compiled with cannot be copied and is not recorded; pass it "
+            "to the classifier: metrics=[...].",
+            UserWarning,
+            stacklevel=2,
+        )
+        return None
+    return copy
 
 
 def architecture_key(model: Any) -> str | None:

@@ -34,7 +34,7 @@ _HINGE = frozenset({"hinge", "squared_hinge", "categorical_hinge"})
 
 
 @dataclass(frozen=True)
-class AnswerLoss:
+class LabelLoss:
     """A Keras loss, evaluated answer by answer.
 
     Attributes
@@ -68,14 +68,14 @@ class AnswerLoss:
         config["config"] = {k: v for k, v in config["config"].items() if k != "name"}
         return json.dumps(config, sort_keys=True)
 
-    def targets(self, y: NDArray) -> NDArray:
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return the 0/1 array (n, L) in the form that the loss takes."""
         y = np.asarray(y, dtype=np.float32).reshape(-1, self.head.n_labels)
         if self.form == "one_hot":
             return np.concatenate([1 - y, y], axis=1)
         return y.astype(np.int32) if self.form == "index" else y
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the 0/1 tensor (n, L) that a tensor of targets stands for."""
         import keras
 
@@ -83,7 +83,7 @@ class AnswerLoss:
             return targets[:, 1:2]
         return keras.ops.cast(targets, "float32")
 
-    def per_answer(self, y: Any, outputs: Any) -> Any:
+    def per_label(self, y: Any, outputs: Any) -> Any:
         """Return the loss of every answer, (n, L), from tensors y (n, L) of 0/1 and outputs."""
         import keras
 
@@ -107,7 +107,7 @@ class AnswerLoss:
         if self.joint:
             values = keras.ops.reshape(self._call(targets, outputs), (-1, 1))
             return keras.ops.repeat(values, labels, axis=1)
-        values = self._call(keras.ops.expand_dims(targets, -1), _per_label(outputs))
+        values = self._call(keras.ops.expand_dims(targets, -1), _label_by_label(outputs))
         return keras.ops.reshape(values, (-1, labels))
 
     def _call(self, targets: Any, outputs: Any) -> Any:
@@ -126,16 +126,16 @@ class AnswerLoss:
         """
         import keras
 
-        per_answer = self.on_targets
+        per_label = self.on_targets
 
-        class AnswerWiseLoss(keras.losses.Loss):
+        class LabelWiseLoss(keras.losses.Loss):
             def call(self, y_true: Any, y_pred: Any) -> Any:
-                return keras.ops.mean(per_answer(y_true, y_pred), axis=1)
+                return keras.ops.mean(per_label(y_true, y_pred), axis=1)
 
-        return AnswerWiseLoss(name="loss")
+        return LabelWiseLoss(name="loss")
 
 
-def _per_label(outputs: Any) -> Any:
+def _label_by_label(outputs: Any) -> Any:
     """Give every label an axis of its own, so that a mean over the last axis is the label's own value."""
     import keras
 
@@ -147,7 +147,7 @@ def _per_label(outputs: Any) -> Any:
     return expanded
 
 
-def resolve_loss(loss: Any, head: Head) -> AnswerLoss:
+def resolve_loss(loss: Any, head: Head) -> LabelLoss:
     """Return the loss of a compiled model for its head, or the head's default where `loss` is None.
 
     Parameters
@@ -186,7 +186,7 @@ def resolve_loss(loss: Any, head: Head) -> AnswerLoss:
         return _try_own(loss, head)
     loss = _as_object(loss, head)
     _check_known(loss, head)
-    return AnswerLoss(loss, head, _form(_name(loss)))
+    return LabelLoss(loss, head, _form(_name(loss)))
 
 
 def is_own(loss: Any) -> bool:
@@ -209,13 +209,13 @@ def _as_object(loss: Any, head: Head) -> Any:
     raise ValueError(f"model is compiled with {name!r}, which is no loss. {_advice(head)}")
 
 
-def _default(head: Head) -> AnswerLoss:
+def _default(head: Head) -> LabelLoss:
     import keras
 
     if head.kind == "softmax":
-        return AnswerLoss(keras.losses.CategoricalCrossentropy(), head, "one_hot")
+        return LabelLoss(keras.losses.CategoricalCrossentropy(), head, "one_hot")
     logits = head.kind == "linear"
-    return AnswerLoss(keras.losses.BinaryCrossentropy(from_logits=logits), head, "column")
+    return LabelLoss(keras.losses.BinaryCrossentropy(from_logits=logits), head, "column")
 
 
 def _name(loss: Any) -> str:
@@ -279,7 +279,7 @@ def _check_known(loss: Any, head: Head) -> None:
         )
 
 
-def _try_own(loss: Any, head: Head) -> AnswerLoss:
+def _try_own(loss: Any, head: Head) -> LabelLoss:
     """Run a user's own loss on a few rows: which targets it takes, and whether it gives a value a row."""
     rng = np.random.default_rng(0)
     rows, labels = 6, head.n_labels
@@ -290,7 +290,7 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
     forms: tuple[Form, ...] = ("one_hot", "index") if head.kind == "softmax" else ("column",)
     problem = ""
     for form, joint in itertools.product(forms, (False, True) if labels > 1 else (False,)):
-        answers = AnswerLoss(loss, head, form, joint)
+        answers = LabelLoss(loss, head, form, joint)
         try:
             with isolated_random(0):
                 values = _evaluate(answers, y, outputs)
@@ -302,7 +302,7 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
             continue
         if values.shape == (rows, labels) and np.isclose(values.mean(), whole, rtol=1e-4):
             row_wise = np.allclose(values[: rows // 2], first_half, rtol=1e-4, atol=1e-6)
-            return AnswerLoss(loss, head, form, joint, row_wise)
+            return LabelLoss(loss, head, form, joint, row_wise)
     name = getattr(loss, "__name__", type(loss).__name__)
     raise ValueError(
         f"model is compiled with your own loss {name!r}, which does not give one value a row for "
@@ -311,13 +311,13 @@ def _try_own(loss: Any, head: Head) -> AnswerLoss:
     )
 
 
-def _evaluate(answers: AnswerLoss, y: NDArray, outputs: NDArray) -> NDArray:
+def _evaluate(answers: LabelLoss, y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
     import keras
 
-    return keras.ops.convert_to_numpy(answers.per_answer(_tensor(y), _tensor(outputs)))
+    return keras.ops.convert_to_numpy(answers.per_label(_tensor(y), _tensor(outputs)))
 
 
-def _tensor(values: NDArray) -> Any:
+def _tensor(values: NDArray[Any]) -> Any:
     import keras
 
     return keras.ops.convert_to_tensor(values)

@@ -16,8 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_binnet._networks._keras_copy import check_width, ensure_built, fresh_copy
-from sklearn_binnet._networks._sources import Compilation, is_keras_model, read_compilation
+from sklearn_binnet._networks._keras_copy import (
+    Compilation,
+    check_width,
+    ensure_built,
+    fresh_copy,
+    is_keras_model,
+    read_compilation,
+)
+from sklearn_binnet._training._optimizers import parse_optimizer
 
 # Parameters of the wrapper's training and what the classifier calls them.
 _TAKEN = {
@@ -38,11 +45,19 @@ def is_wrapper(model: Any) -> bool:
     return any(c.__module__.split(".")[0] == "scikeras" for c in classes)
 
 
+def wrapper_parameters(model: Any, n_features: int, n_labels: int, n_rows: int) -> dict[str, Any]:
+    """Return what the user set on a SciKeras wrapper about its training, by the classifier's names; else nothing.
+
+    Any of `epochs`, `batch_size`, `class_weight`, `callbacks`, `validation_fraction` and `random_state`.
+    """
+    return WrapperSource(model, n_features, n_labels, n_rows).training_parameters() if is_wrapper(model) else {}
+
+
 @dataclass
 class WrapperSource:
     """A SciKeras classifier, copied and initialised each time."""
 
-    wrapper: Any
+    model: Any
     n_features: int
     n_labels: int
     n_rows: int
@@ -51,8 +66,8 @@ class WrapperSource:
     def __post_init__(self) -> None:
         from scikeras.wrappers import KerasClassifier
 
-        kind = type(self.wrapper)
-        if not isinstance(self.wrapper, KerasClassifier):
+        kind = type(self.model)
+        if not isinstance(self.model, KerasClassifier):
             raise TypeError(
                 f"model is a scikeras {kind.__name__}; a yes/no question needs a scikeras.wrappers.KerasClassifier."
             )
@@ -66,6 +81,8 @@ class WrapperSource:
     def make(self) -> Any:
         """Return the model that a fresh copy of the wrapper builds, with new weights."""
         wrapper = self._initialised()
+        if self._first is None:
+            self._first = wrapper
         model = wrapper.model_
         if not is_keras_model(model):
             raise TypeError(
@@ -78,23 +95,23 @@ class WrapperSource:
 
     def _initialised(self) -> Any:
         """Return an initialised copy of the user's wrapper."""
-        parameters = self.wrapper.get_params(deep=False)
+        parameters = self.model.get_params(deep=False)
         parameters.update(random_state=None, warm_start=False)
         if is_keras_model(parameters["model"]):
             # SciKeras would hand out, and train, the user's own model.
             if parameters["model"].built:
                 check_width(parameters["model"], self.n_features)
             parameters["model"] = fresh_copy(parameters["model"], self.n_features)
-        wrapper = type(self.wrapper)(**parameters)
+        wrapper = type(self.model)(**parameters)
         X = np.zeros((self.n_rows, self.n_features), dtype=np.float32)
         y = np.zeros((self.n_rows, self.n_labels), dtype=np.int64)
         y[::2] = 1
         return wrapper.initialize(X, y[:, 0] if self.n_labels == 1 else y)
 
     def compilation(self) -> Compilation:
-        """Return what the wrapper, or the function in it, compiles the model with."""
-        template = self.wrapper.model
-        wrapper = self._initialised()
+        """Return what the wrapper, or the function in it, compiles the first model with."""
+        template = self.model.model
+        wrapper = self._first or self._initialised()
         compiled = template if is_keras_model(template) else wrapper.model_
         if compiled.compiled:
             found = read_compilation(compiled)
@@ -103,7 +120,7 @@ class WrapperSource:
         given = wrapper._get_compile_kwargs()
         metrics = given["metrics"] or []
         return Compilation(
-            optimizer=given["optimizer"] if given["loss"] is not None else None,
+            optimizer=None if None in (given["loss"], given["optimizer"]) else parse_optimizer(given["optimizer"]),
             loss=given["loss"],
             metrics=tuple(metrics.values() if isinstance(metrics, dict) else metrics),
             run_eagerly=bool(given.get("run_eagerly", False)),
@@ -113,7 +130,7 @@ class WrapperSource:
         """Refuse a wrapper whose `loss` is not the one that its function compiles: one of them would be ignored."""
         from scikeras.utils import loss_name
 
-        given = self.wrapper.loss
+        given = self.model.loss
         if given is None or compiled is None or isinstance(compiled, list | dict):
             return
         if loss_name(given) != loss_name(compiled):
@@ -140,7 +157,7 @@ class WrapperSource:
         ignored = [n for n in given if n in _IGNORED or n.startswith(_IGNORED_ROUTES)]
         if ignored:
             warnings.warn(
-                f"{type(self.wrapper).__name__} has {', '.join(sorted(ignored))}, which BinaryNetClassifier "
+                f"{type(self.model).__name__} has {', '.join(sorted(ignored))}, which BinaryNetClassifier "
                 "does not use: it trains and predicts itself. Set its own parameters instead.",
                 UserWarning,
                 stacklevel=2,
@@ -150,12 +167,12 @@ class WrapperSource:
     def _set_by_user(self) -> dict[str, Any]:
         """Return the wrapper's parameters that differ from its class' defaults."""
         defaults = {}
-        for kind in reversed(type(self.wrapper).__mro__):
+        for kind in reversed(type(self.model).__mro__):
             if "__init__" in vars(kind):
                 parameters = inspect.signature(vars(kind)["__init__"]).parameters.values()
                 defaults.update({p.name: p.default for p in parameters if p.default is not p.empty})
         given = {}
-        for name, value in self.wrapper.get_params(deep=False).items():
+        for name, value in self.model.get_params(deep=False).items():
             default = defaults.get(name, inspect.Parameter.empty)
             if value is not default and not (isinstance(value, int | float) and value == default):
                 given[name] = value
@@ -168,5 +185,7 @@ class WrapperSource:
             return []
         for name in named:
             del given[name]
-        found = self._initialised()._fit_callbacks
+        wrapper = type(self.model)(**self.model.get_params(deep=False))  # builds nothing
+        wrapper._initialize_callbacks()
+        found = wrapper._fit_callbacks
         return [callback for entry in found for callback in (entry if isinstance(entry, list) else [entry])]

@@ -1,4 +1,4 @@
-"""The user's own network: a function, a Keras model or a SciKeras wrapper, as the engine wants it.
+"""A user's own network: a function, a Keras model or a SciKeras wrapper, in training and after it.
 
 `resolve_user_model` is the way in. What the user passed is never changed: a function is called, a model is copied, a
 wrapper is copied and initialised, each with random generators of its own.
@@ -6,165 +6,220 @@ wrapper is copied and initialised, each with random generators of its own.
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Hashable
-from typing import Any
+import weakref
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._networks._compilable import needs_raw_input, reason_for_keras
-from sklearn_binnet._networks._heads import Head, recognise_head
+from sklearn_binnet._networks._encoder import ColumnEncoder
+from sklearn_binnet._networks._fitted import Fitted, raw_input
+from sklearn_binnet._networks._forward import forward
+from sklearn_binnet._networks._heads import Head, HeadKind, recognise_head
 from sklearn_binnet._networks._keras_copy import (
+    Compilation,
     architecture_key,
+    check_width,
     ensure_built,
     foreign_part,
     fresh_copy,
-    is_keras,
+    is_keras_model,
+    read_compilation,
 )
-from sklearn_binnet._networks._losses import AnswerLoss, is_own, resolve_loss
-from sklearn_binnet._networks._sources import Compilation, FunctionSource, Source, TemplateSource, is_keras_model
+from sklearn_binnet._networks._losses import LabelLoss, resolve_loss
 from sklearn_binnet._training._layers import dropout_layers
 from sklearn_binnet._training._random import isolated_random
 
 _tokens = itertools.count()
 
 
+# ---------------------------------------------------------------------- where models come from
+class Source(Protocol):
+    """Makes models with weights drawn from Python's `random`."""
+
+    model: Any
+    """What the user passed."""
+
+    def make(self) -> Any:
+        """Return a built model with new weights. The first one may be the user's own and must not be trained."""
+
+    def compilation(self) -> Compilation:
+        """Return what the first model made was compiled with."""
+
+
+@dataclass
+class TemplateSource:
+    """A Keras model, copied each time."""
+
+    model: Any
+    n_features: int
+
+    def make(self) -> Any:
+        """Return a copy with new weights."""
+        if self.model.built:
+            check_width(self.model, self.n_features)
+        return fresh_copy(self.model, self.n_features)
+
+    def compilation(self) -> Compilation:
+        """Return what the user compiled the model with."""
+        return read_compilation(self.model)
+
+
+@dataclass
+class FunctionSource:
+    """A user's function, called each time."""
+
+    model: Any
+    n_features: int
+    n_labels: int
+    n_rows: int
+    _first: Any = field(default=None, repr=False)
+    _compilation: Compilation = field(default_factory=Compilation, repr=False)
+
+    def make(self) -> Any:
+        """Return what the function returns. If it returns one and the same model, the later ones are copies."""
+        model = self.model(**self._arguments())
+        if not is_keras_model(model):
+            raise TypeError(f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3).")
+        if self._first is not None and self._first() is model:
+            return fresh_copy(model, self.n_features)
+        if self._first is None:
+            self._first = weakref.ref(model)
+            self._compilation = read_compilation(model)
+        if not model.built:
+            try:  # the user may hold the model: build a copy
+                return fresh_copy(model, self.n_features)
+            except ValueError:
+                ensure_built(model, self.n_features)
+        check_width(model, self.n_features)
+        return model
+
+    def compilation(self) -> Compilation:
+        """Return what the function compiled its first model with."""
+        return self._compilation
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return those of the offered arguments that the function takes."""
+        try:
+            parameters = inspect.signature(self.model).parameters.values()
+        except (TypeError, ValueError):  # a callable without a signature, in C
+            return {}
+        offered = {
+            "meta": classifier_meta(self.n_features, self.n_labels, self.n_rows),
+            "n_features": self.n_features,
+            "n_labels": self.n_labels,
+        }
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return offered
+        by_name = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.POSITIONAL_ONLY)]
+        unmet = [
+            p.name
+            for p in parameters
+            if p.default is p.empty
+            and p.kind is not p.VAR_POSITIONAL
+            and (p.name not in offered or p.kind is p.POSITIONAL_ONLY)
+        ]
+        if unmet:
+            raise TypeError(
+                f"model is a function that needs the arguments {unmet}; it is called with those of "
+                f"{list(offered)} that it takes by name. Give the others defaults, or pass "
+                f"scikeras.wrappers.KerasClassifier(function, {unmet[0]}=...), whose parameters a grid can search."
+            )
+        return {p.name: offered[p.name] for p in by_name if p.name in offered}
+
+
+def classifier_meta(n_features: int, n_labels: int, n_rows: int) -> dict[str, Any]:
+    """Return what SciKeras tells a model function about the data."""
+    binary = n_labels == 1
+    return {
+        "n_features_in_": n_features,
+        "X_shape_": (n_rows, n_features),
+        "X_dtype_": np.dtype(np.float32),
+        "y_ndim_": 1 if binary else 2,
+        "y_dtype_": np.dtype(np.int64),
+        "target_type_": "binary" if binary else "multilabel-indicator",
+        "classes_": np.arange(2 if binary else n_labels),
+        "n_classes_": 2 if binary else n_labels,
+        "n_outputs_": 1,
+        "n_outputs_expected_": 1,
+    }
+
+
+# ---------------------------------------------------------------------- in training
 class UserNetwork:
-    """A user's architecture with its head and its loss, as `sklearn_binnet._training` asks of a network.
+    """A user's architecture with its head, its loss and the encoding of its columns, as the engine asks for it.
 
-    Parameters
-    ----------
-    blank : keras.Model
-        Built and uncompiled; copied by `build`, never trained.
-    head : Head
-        What its outputs mean.
-    loss : AnswerLoss
-        The loss of every answer.
-    compilation : Compilation
-        Optimizer and metrics that the user compiled it with.
-    source : Source or None
-        Makes models with fresh weights; None for a network that came back from its `state`.
-    n_features : int
-        Columns of X.
-
-    Attributes
-    ----------
-    key : Hashable
-        Equal for networks whose `build`, head and loss can stand for each other. Names of layers play no part.
-        Where the user's own code decides what is computed, no other network has the same key.
-    forward_key : Hashable
-        The same without the loss, for programs that predict.
-    n_labels, n_features : int
-        Yes/no questions, columns of X.
-    optimizer : dict or None
-        The user's optimizer, serialised; None if the model was not compiled.
-    optimizer_class : type or None
-        Its class, if it is the user's own.
-    optimizer_learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None
-        Its learning rate.
-    optimizer_weight_decay : float or None
-        Its weight decay.
-    metrics : list
-        Names and copies of the metrics that the model was compiled with.
-    keras_reason : str or None
-        Why the model needs `Model.fit`; None if the compiled program can train it.
-    eager : bool
-        The model asked for `run_eagerly`, so it is never traced.
-    needs_raw_input : bool
-        A layer (Embedding, a lookup, an adapted Normalization) reads raw columns: do not standardise them.
-    dropout_rates : list of float
-        Of the dropout layers that the compiled program swaps, in its order; no part of `key`.
-    training_parameters : dict
-        What a SciKeras wrapper was told: any of `epochs`, `batch_size`, `class_weight`, `callbacks`,
-        `validation_fraction`, `random_state`.
+    `build` gives the model from encoded columns to outputs, which the engine trains; `view` the one from raw columns to
+    probabilities, which callbacks and the user see.
     """
 
     def __init__(
         self,
         blank: Any,
         head: Head,
-        loss: AnswerLoss,
+        loss: LabelLoss,
         compilation: Compilation,
-        source: Source | None,
-        n_features: int,
+        source: Source,
+        encoder: ColumnEncoder,
     ):
-        self.head, self.loss = head, loss
-        self.n_labels, self.n_features = head.n_labels, n_features
-        self.eager = bool(compilation.run_eagerly)
-        self.needs_raw_input = needs_raw_input(blank)
+        self.head, self.loss, self.encoder = head, loss, encoder
+        self.n_labels, self.n_features = head.n_labels, encoder.n_encoded
+        self.optimizer = compilation.optimizer
+        """The user's optimizer with its rates apart; None if the model was not compiled."""
         self.metrics = list(compilation.metrics)
+        """Names and copies of the metrics that the model was compiled with."""
+        self.eager = compilation.run_eagerly
+        """Whether the model asked for `run_eagerly`: it is never traced."""
         self.dropout_rates = [layer.rate for layer in dropout_layers(blank)]
-        self.training_parameters = source.training_parameters() if source else {}
-        self._blank, self._source = blank, source
-        self._set_optimizer(compilation.optimizer)
-        self._set_keys(blank)
+        """Of the dropout layers that the compiled program swaps, in its order; no part of `key`."""
+        self._blank, self._source = blank, source  # the blank is built and uncompiled; it is copied, never trained
+
+        architecture, token = architecture_key(blank), next(_tokens)
+        own: Hashable = ("own", token)
+        self.forward_key: Hashable = ("user", architecture or own, self.eager)
+        """As `key`, but without head and loss: for programs that predict."""
+        self.key: Hashable = ("user", architecture or own, (head.kind, self.n_labels), loss.identity or own, loss.form)
+        """Equal for networks whose `build`, head and loss can stand for each other. Names of layers play no part. Where
+        the user's own code decides what is computed, no other network has the same key."""
         self.keras_reason = (
             ("the model is compiled with run_eagerly=True" if self.eager else None)
             or reason_for_keras(blank)
             or (None if loss.row_wise else "its loss mixes rows")
         )
-
-    def _set_optimizer(self, optimizer: Any) -> None:
-        import keras
-
-        self.optimizer: dict | None = None
-        self.optimizer_class: type | None = None
-        self.optimizer_learning_rate: Any = None
-        self.optimizer_weight_decay: float | None = None
-        if optimizer is None:
-            return
-        self.optimizer = keras.optimizers.serialize(optimizer)
-        self.optimizer_class = None if is_keras(type(optimizer)) else type(optimizer)
-        self.optimizer_weight_decay = getattr(optimizer, "weight_decay", None)
-        rate = self.optimizer["config"].get("learning_rate")
-        if isinstance(rate, dict):
-            # The object itself: it is stateless, and a schedule of the user's own has no other copy.
-            rate = getattr(optimizer, "_learning_rate", None) or keras.optimizers.schedules.deserialize(rate)
-        elif rate is not None:
-            rate = float(str(np.float32(rate)))  # 0.001, which Keras holds as 0.0010000000474974513
-        self.optimizer_learning_rate = rate
-
-    def _set_keys(self, blank: Any) -> None:
-        architecture, loss = architecture_key(blank), self.loss.identity
-        token = next(_tokens)
-        head = (self.head.kind, self.n_labels)
-        own: Hashable = ("own", token)
-        self.forward_key: Hashable = ("user", architecture or own, self.eager)
-        self.key: Hashable = ("user", architecture or own, head, loss or own, self.loss.form)
+        """Why the model needs `Model.fit`; None if the compiled program can train it."""
 
     def build(self, seed: int = 0) -> Any:
-        """Return a new `keras.Model` from (n, n_features) to outputs, uncompiled, with arbitrary weights."""
+        """Return a new `keras.Model` from encoded columns to outputs, uncompiled, with arbitrary weights."""
         with isolated_random(seed):
             try:
                 return fresh_copy(self._blank, self.n_features)
-            except ValueError:
-                if self._source is None:
-                    raise
+            except ValueError:  # of its own class: only the user's function can make another
                 return self._source.make()
 
     def view(self) -> tuple[Any, list[Any]]:
-        """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
-        model = self.build()
-        return model, model.weights
+        """Return the Keras model from raw columns to probabilities, and its variables in the order of `build`'s."""
+        import keras
 
-    def initial_weights(self, seed: int) -> list[NDArray]:
-        """Return newly drawn weights in the order of `keras.Model.weights`.
+        inner = self.build()
+        inputs = raw_input(self.encoder)
+        encoded = keras.ops.cast(self.encoder.keras(inputs), "float32")
+        return keras.Model(inputs, self.probabilities(inner(encoded))), inner.weights
 
-        Parameters
-        ----------
-        seed : int
-            Same seed, same weights. Initialisers with a seed of their own keep it.
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Return the shapes of the weights in the order of `keras.Model.weights`."""
+        return [tuple(weight.shape) for weight in self._blank.weights]
 
-        Raises
-        ------
-        ValueError
-            The user's function returned another architecture than the first time.
-        """
+    def initial_weights(self, seed: int) -> list[NDArray[Any]]:
+        """Return newly drawn weights. Same seed, same weights; initialisers with a seed of their own keep it."""
         with isolated_random(seed):
-            model = self._source.make() if self._source else fresh_copy(self._blank, self.n_features)
+            model = self._source.make()
         weights = [np.array(weight) for weight in model.get_weights()]
-        found, expected = _shapes(weights), _shapes(self._blank.get_weights())
+        found, expected = [w.shape for w in weights], self.weight_shapes()
         if found != expected:
             raise ValueError(
                 "model is a function that returns another architecture each time it is called: weights of "
@@ -173,118 +228,42 @@ class UserNetwork:
         return weights
 
     def losses(self, y: Any, outputs: Any) -> Any:
-        """Return the loss of every answer, a tensor (n, L), from tensors y (n, L) of 0/1 and outputs."""
-        return self.loss.per_answer(y, outputs)
+        """Return the loss of every label, a tensor (n, L), from tensors y (n, L) of 0/1 and outputs."""
+        return self.loss.per_label(y, outputs)
 
     def probabilities(self, outputs: Any) -> Any:
         """Return P(positive), a tensor (n, L), from a tensor of outputs."""
         return self.head.probabilities(outputs)
 
-    def logits(self, outputs: NDArray) -> NDArray[np.float64]:
+    def logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return log-odds (n, L) from an array of outputs, always finite for finite outputs."""
         return self.head.logits(outputs)
 
-    def targets(self, y01: NDArray) -> NDArray:
+    def targets(self, y01: NDArray[Any]) -> NDArray[Any]:
         """Return the 0/1 array (n, L) as `keras_loss` and Keras' metrics expect it for this head."""
         return self.loss.targets(y01)
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the 0/1 tensor (n, L) that a tensor of `targets` stands for."""
-        return self.loss.answers(targets)
+        return self.loss.labels_of(targets)
 
     def keras_loss(self) -> Any:
-        """Return a `keras.losses.Loss` for `Model.compile`, equal to the mean of `losses`.
-
-        It takes what `targets` returns, and sample weights of shape (n,).
-        """
+        """Return a `keras.losses.Loss` of what `targets` returns, equal to the mean of `losses`."""
         return self.loss.as_keras()
 
-    def state(self) -> dict[str, Any]:
-        """Return the network without its weights as plain data: dicts, lists, strings and numbers."""
-        import keras
+    def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedUser:
+        """Return the network with the trained weights of every member."""
+        return FittedUser(self, [list(weights) for weights in members])
 
-        own = self._own_part()
-        return {
-            "own": own,
-            "config": None if own else self._blank.to_json(),
-            "head": self.head.kind,
-            "n_labels": self.n_labels,
-            "n_features": self.n_features,
-            "loss": None if own else keras.losses.serialize(self.loss.loss),
-            "form": self.loss.form,
-            "optimizer": None if own else self.optimizer,
-            "eager": self.eager,
-            "shapes": [list(shape) for shape in _shapes(self._blank.get_weights())],
-        }
-
-    def _own_part(self) -> str | None:
-        """Name what only the user's own code can bring back, or None."""
-        if part := foreign_part(self._blank):
-            return part
-        if is_own(self.loss.loss):
-            return "your own loss"
-        if self.optimizer is not None and self.optimizer["registered_name"]:
-            return f"your own optimizer {self.optimizer['class_name']}"
-        if not isinstance(self.optimizer_learning_rate, float | None) and not is_keras(
-            type(self.optimizer_learning_rate)
-        ):
-            return "your own learning rate schedule"
-        return None
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any], model: Any = None) -> UserNetwork:
-        """Return the network that `state` describes.
-
-        Parameters
-        ----------
-        state : dict
-            What `state` returned.
-        model : callable, keras.Model, scikeras.wrappers.KerasClassifier or None
-            What the network was resolved from; needed only where it holds code of the user's own (layers,
-            functions, loss), which plain data cannot bring back.
-
-        Raises
-        ------
-        ValueError
-            The network holds code of the user's own and `model` is missing or has another architecture.
-        """
-        import keras
-
-        n_features, n_labels = state["n_features"], state["n_labels"]
-        if state["own"] is None:
-            with isolated_random(0):
-                blank = keras.models.model_from_json(state["config"])
-                ensure_built(blank, n_features)
-            head = Head(state["head"], n_labels)
-            loss = AnswerLoss(keras.losses.deserialize(state["loss"]), head, state["form"])
-            optimizer = keras.optimizers.deserialize(state["optimizer"]) if state["optimizer"] else None
-            compilation = Compilation(optimizer, run_eagerly=state["eager"])
-            return cls(blank, head, loss, compilation, None, n_features)
-        if model is None:
-            raise ValueError(
-                f"the network holds {state['own']}, which plain data cannot bring back; pass the model that made it."
-            )
-        network = resolve_user_model(model, n_features=n_features, n_labels=n_labels)
-        found = [list(shape) for shape in _shapes(network._blank.get_weights())]
-        if found != state["shapes"]:
-            raise ValueError(
-                f"model has weights of shapes {found}, but the fitted network has {state['shapes']}; it holds "
-                f"{state['own']}, so the model must be the one it was fitted with."
-            )
-        return network
-
-
-def _shapes(weights: list[NDArray]) -> list[tuple[int, ...]]:
-    return [tuple(weight.shape) for weight in weights]
+    def architecture(self) -> Architecture:
+        """Return what brings the network back to predict."""
+        config = None if foreign_part(self._blank) else self._blank.to_json()
+        model = self._source.model if config is None else None
+        return Architecture(config, model, self.head.kind, self.n_labels, self.eager)
 
 
 def resolve_user_model(
-    model: Any,
-    *,
-    n_features: int,
-    n_labels: int,
-    y01: NDArray | None = None,
-    seed: int = 0,
+    model: Any, encoder: ColumnEncoder, n_labels: int, *, n_rows: int = 2, seed: int = 0
 ) -> UserNetwork:
     """Return the network that a user passed as `model`, with head and loss recognised.
 
@@ -294,10 +273,12 @@ def resolve_user_model(
         A callable returns a Keras model and may take any of the arguments `meta` (a dict as SciKeras gives it),
         `n_features` and `n_labels` by name. A Keras model is a template: it is copied and never changed.
         A wrapper is copied and initialised.
-    n_features, n_labels : int
-        Columns of X, yes/no questions of y.
-    y01 : ndarray of shape (n, n_labels), optional
-        The 0/1 targets, for the number of rows in `meta`.
+    encoder : ColumnEncoder
+        What happens to the columns of X before the model.
+    n_labels : int
+        Columns of the targets.
+    n_rows : int, default=2
+        Rows of the training, for `meta`.
     seed : int, default=0
         Seeds what the user's function draws while it builds.
 
@@ -306,23 +287,11 @@ def resolve_user_model(
     TypeError
         `model` is none of these, or the callable returns something else or needs other arguments.
     ValueError
-        Inputs, head or loss do not fit; the message says what to change.
+        Inputs, head or loss do not fit, or the model reads raw columns but they come encoded; the message says what
+        to change.
     """
-    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper
-
-    n_rows = 2 if y01 is None else len(y01)
-    source: Source
-    if is_wrapper(model):
-        source = WrapperSource(model, n_features, n_labels, n_rows)
-    elif is_keras_model(model):
-        source = TemplateSource(model, n_features)
-    elif callable(model):
-        source = FunctionSource(model, n_features, n_labels, n_rows)
-    else:
-        raise TypeError(
-            f"model={model!r} is a {type(model).__name__}; expected None, a function that returns a Keras "
-            "model, a Keras model, or a scikeras.wrappers.KerasClassifier."
-        )
+    n_features = encoder.n_encoded
+    source = _source_of(model, n_features, n_labels, n_rows)
     with isolated_random(seed):
         made = source.make()
         compilation = source.compilation()
@@ -332,4 +301,96 @@ def resolve_user_model(
             blank = source.make()
         head = recognise_head(blank, n_features, n_labels)
         loss = resolve_loss(compilation.loss, head)
-    return UserNetwork(blank, head, loss, compilation, source, n_features)
+    if needs_raw_input(blank) and not encoder.plain:
+        raise ValueError(
+            "encoding must be None, and no column a category, for this model: it has a layer that reads raw columns "
+            "(such as Embedding or Normalization), but they would come encoded."
+        )
+    return UserNetwork(blank, head, loss, compilation, source, encoder)
+
+
+def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Source:
+    from sklearn_binnet._networks._scikeras import WrapperSource, is_wrapper  # it imports from here
+
+    if is_wrapper(model):
+        return WrapperSource(model, n_features, n_labels, n_rows)
+    if is_keras_model(model):
+        return TemplateSource(model, n_features)
+    if callable(model):
+        return FunctionSource(model, n_features, n_labels, n_rows)
+    raise TypeError(
+        f"model={model!r} is a {type(model).__name__}; expected None, a function that returns a Keras "
+        "model, a Keras model, or a scikeras.wrappers.KerasClassifier."
+    )
+
+
+# ---------------------------------------------------------------------- after the fit
+class Architecture(NamedTuple):
+    """A user's network without its weights, as plain data: what predicting needs, and nothing of the training."""
+
+    config: str | None
+    """Keras' JSON; None where the model has code of the user's own (layers, functions), which that can't bring back."""
+    model: Any
+    """What the user passed, where there is no `config`."""
+    head: HeadKind
+    n_labels: int
+    eager: bool
+
+    def network(self, encoder: ColumnEncoder) -> UserNetwork:
+        """Return the network again, with the default loss of its head and no optimizer."""
+        import keras
+
+        if self.config is None:
+            return resolve_user_model(self.model, encoder, self.n_labels)
+        with isolated_random(0):
+            blank = keras.models.model_from_json(self.config)
+            ensure_built(blank, encoder.n_encoded)
+        head = Head(self.head, self.n_labels)
+        compilation = Compilation(run_eagerly=self.eager)
+        return UserNetwork(
+            blank, head, resolve_loss(None, head), compilation, TemplateSource(blank, encoder.n_encoded), encoder
+        )
+
+
+class FittedUser(Fitted):
+    """Trained members of a user's network. A pickle holds arrays and a description, no TensorFlow."""
+
+    def __init__(self, network: UserNetwork, weights: list[list[NDArray[Any]]]):
+        super().__init__(network.encoder, weights, network.n_labels)
+        self._architecture = network.architecture()
+        self._network: UserNetwork | None = network
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the live network out of pickles too."""
+        return super().__getstate__() | {"_network": None}
+
+    def network(self) -> UserNetwork:
+        """Return the network that the engine trained; after a pickle, one that predicts as it did.
+
+        This is no `cached_property`: in Python 3.11 that holds a lock while the user's code runs, which may use another
+        network itself.
+        """
+        if self._network is None:
+            network = self._architecture.network(self.encoder)
+            found, expected = network.weight_shapes(), [w.shape for w in self.weights[0]]
+            if found != expected:
+                raise ValueError(
+                    f"model has weights of shapes {found}, but the fitted network has {expected}. The model's own code "
+                    "must be what it was at the fit."
+                )
+            self._network = network
+        return self._network
+
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
+        """Return log-odds (n, L) of raw rows before the temperature: the mean over networks, or those of one."""
+        network, encoded = self.network(), self.encoder.transform(X)
+        members = self.weights if member is None else [self.weights[member]]
+        logits = [network.logits(forward(network, weights, encoded)) for weights in members]
+        return logits[0] if len(logits) == 1 else np.mean(logits, axis=0)
+
+    def member_logit(self, model: Any, inputs: Any) -> Any:
+        """Return the Keras tensor of a member's log-odds."""
+        import keras
+
+        p = keras.ops.clip(model(inputs), np.finfo(np.float32).tiny, 1 - 2.0**-24)
+        return keras.ops.log(p) - keras.ops.log1p(-p)

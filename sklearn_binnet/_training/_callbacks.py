@@ -143,10 +143,10 @@ class EarlyStopping:
         return self._waited >= self._patience or not np.isfinite(value)
 
 
-def member_logs(names: Sequence[str], row: NDArray) -> dict[str, float]:
-    """Return one epoch's logs of a member from a row of a program's history, without what was not measured."""
+def member_logs(names: Sequence[str], row: NDArray, validated: bool) -> dict[str, float]:
+    """Return a member's logs of one epoch from a row of the history; without validation rows nothing with `val_`."""
     half = len(row) // 2
     logs = dict(zip(names, map(float, row[:half]), strict=True))
-    if not np.all(np.isnan(row[half:])):
+    if validated:
         logs |= dict(zip([f"val_{n}" for n in names], map(float, row[half:]), strict=True))
     return logs

@@ -56,6 +56,7 @@ class _Session:
         names: list[str],
     ):
         self._program, self._members, self._settings, self._names = program, members, settings, names
+        self._validated = len(members[0].validation) > 0  # the same for all members
         largest = max(len(m.train) for m in members)
         self._batch = min(settings.batch_size, largest)
         self._width = settings.batch_size if self._batch == settings.batch_size else bucket(self._batch)
@@ -99,7 +100,7 @@ class _Session:
     def _fixed_plan(self, data: Data) -> dict[str, Any]:
         import tensorflow as tf
 
-        members, settings = self._members, self._settings
+        members, settings, never = self._members, self._settings, np.iinfo(np.int32).max
         n_validation = [len(m.validation) for m in members]
         width = min(_VALIDATION_BLOCK, bucket(max(n_validation)))
         blocks = bucket(-(-max(n_validation) // width)) if max(n_validation) else 0
@@ -119,7 +120,7 @@ class _Session:
             "validation": tf.constant(validation.reshape(len(members), blocks, width)),
             "n_validation": tf.constant(n_validation),
             "min_delta": tf.constant(settings.min_delta, tf.float32),
-            "patience": tf.constant(settings.patience if settings.early_stopping else np.iinfo(np.int32).max),
+            "patience": tf.constant(min(settings.patience, never) if settings.early_stopping else never),
         }
 
     def _plan(self, first: int, epochs: int) -> dict[str, Any]:
@@ -190,7 +191,7 @@ class _Session:
         """Show the epoch to callbacks of members that ran it; return which members they want stopped."""
         import tensorflow as tf
 
-        logs = [member_logs(self._names, r) for r in row]
+        logs = [member_logs(self._names, r, self._validated) for r in row]
         stop = np.zeros(len(self._members), bool)
         if self._views:
             weights = self._weights()
@@ -207,13 +208,13 @@ class _Session:
         return tf.constant(stop)
 
     def _results(self, rows: NDArray, watch: dict[str, Any]) -> list[Trained]:
-        best = self._settings.early_stopping and len(self._members[0].validation) > 0
+        best = self._settings.early_stopping and self._validated
         weights = self._program.weights(self._state, best=best)
         states = self._program.optimizer_states(self._state)
         out = []
         for m in range(len(self._members)):
             epochs = int(watch["epochs"][m])
-            logs = [member_logs(self._names, row[m]) for row in rows[:epochs]]
+            logs = [member_logs(self._names, row[m], self._validated) for row in rows[:epochs]]
             history = {k: [log[k] for log in logs] for k in logs[0]}
             best_epoch = int(watch["best_epoch"][m]) if best else epochs
             if self._views:

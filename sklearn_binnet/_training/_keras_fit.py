@@ -61,7 +61,7 @@ def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any,
     import keras
 
     if np.all(weights == weights[:, :1]):
-        return network.keras_loss(), network.answers, network.targets(y), weights[:, 0]
+        return network.keras_loss(), network.labels_of, network.targets(y), weights[:, 0]
 
     L = network.n_labels
 
@@ -115,7 +115,8 @@ class _Validation:
             block = rows[start : start + _VALIDATION_BLOCK]
             outputs = model(data.X[block], training=False)
             losses = keras.ops.convert_to_numpy(network.losses(keras.ops.convert_to_tensor(data.y[block]), outputs))
-            total += float((losses * data.weights[block]).sum())
+            with np.errstate(over="ignore"):  # an infinite loss is the engine's to report
+                total += float((losses * data.weights[block]).sum())
             shown.append(keras.ops.convert_to_numpy(network.probabilities(outputs)))
         loss = total / float(data.weights[rows].sum()) + float(sum(model.losses))
         return [loss, *self._metrics.once(data.y[rows], np.concatenate(shown), self._threshold)]
@@ -169,7 +170,8 @@ def _watcher(
 
         def on_epoch_end(self, epoch, logs=None):
             validated = validation(model)
-            row = member_logs(names, np.array([float(told(logs, name)) for name in names] + validated))
+            measured = np.array([float(told(logs, name)) for name in names] + validated)
+            row = member_logs(names, measured, len(member.validation) > 0)
             self.rows.append(row)
             if early_stopping and early.observe(epoch + 1, validated[0], self._weights()):
                 model.stop_training = True

@@ -108,7 +108,7 @@ class MetricSet:
             def reset_state(self):
                 self._metric.reset_state()
 
-        return [Reading(_resolve(m), d) for m, d in zip(self._metrics, self._decides, strict=True)]
+        return [Reading(_resolve(m), d) for m, d in zip(self._given, self._decides, strict=True)]
 
 
 def _resolve(metric: Any) -> Any:
@@ -138,6 +138,10 @@ def _resolve(metric: Any) -> Any:
 
 def _fresh(metric: Any, name: str | None = None) -> Any:
     """Return a metric of the same configuration that has measured nothing yet."""
+    import keras
+
+    if type(metric) is keras.metrics.MeanMetricWrapper:  # its configuration cannot bring back a function of the user's
+        return keras.metrics.MeanMetricWrapper(metric._fn, name or metric.name, metric.dtype, **metric._fn_kwargs)
     config = metric.get_config() | ({} if name is None else {"name": name})
     try:
         return type(metric).from_config(config)

@@ -10,21 +10,19 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._training._cache import PROGRAMS
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._layout import Layout
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import stacked_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._types import Network
-
-MAX_PROGRAMS = 32
 
 State = dict[str, Any]
 """`last`: the stacked weights as `Layout.pack` gives them, then the optimizer's variables with a member axis in front,
@@ -278,28 +276,11 @@ def _observe(plan: dict, now: list, state: State, watch: dict, train_loss: Any, 
     }
 
 
-_programs: OrderedDict[Hashable, Program] = OrderedDict()
-_programs_lock = threading.Lock()
-
-
 def borrow(network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool) -> Program:
     """Return the program for this work, new or from the cache."""
-    key = (
-        network.key,
-        json.dumps(optimizer, sort_keys=True, default=str),
-        members,
-        n_features,
-        metrics.key,
-        xla,
-    )
-    with _programs_lock:
-        program = _programs.get(key)
-        if program is None:
-            program = _programs[key] = Program(network, optimizer, members, n_features, metrics, xla)
-        _programs.move_to_end(key)
-        while len(_programs) > MAX_PROGRAMS:
-            _programs.popitem(last=False)
-    return program
+    text = json.dumps(optimizer, sort_keys=True, default=str)
+    key = ("train", network.key, text, members, n_features, metrics.key, xla)
+    return PROGRAMS.get(key, lambda: Program(network, optimizer, members, n_features, metrics, xla))
 
 
 @functools.cache

@@ -51,7 +51,7 @@ class Network(Protocol):
     def targets(self, y: NDArray) -> NDArray:
         """Return `y` in the form that `keras_loss` compares with outputs."""
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the 0/1 tensor (n, L) that `targets`, as a tensor, stands for."""
 
     def keras_loss(self) -> Any:
@@ -125,6 +125,11 @@ class Settings:
     """Cuts probabilities for metrics, scalar or (L,)."""
     on_epoch: Callable[[EpochReport], bool] | None = None
     """Called after each epoch; True ends the training."""
+
+    def __post_init__(self) -> None:
+        """Take NumPy's whole numbers as Python's: TensorFlow would make 64-bit tensors of them."""
+        for name in ("epochs", "batch_size", "patience"):
+            object.__setattr__(self, name, int(getattr(self, name)))
 
 
 @dataclass
