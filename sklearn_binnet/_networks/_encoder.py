@@ -35,7 +35,7 @@ class Identity:
         """Columns that reach the first layer."""
         return self.n_features
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return X as float32.
 
         Raises
@@ -52,7 +52,7 @@ class Identity:
             )
         return X.astype(np.float32)
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> Identity:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> Identity:
         """Return self: there is nothing to learn."""
         return self
 
@@ -81,7 +81,7 @@ class Standardizer:
     """Sum of the weights of the rows learnt from."""
 
     @classmethod
-    def fit(cls, X: NDArray, sample_weight: NDArray | None = None) -> Standardizer:
+    def fit(cls, X: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> Standardizer:
         """Learn from the rows of X (n, d), weighted."""
         X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
@@ -95,7 +95,7 @@ class Standardizer:
         deviation = span * np.sqrt(weight @ difference**2 / total)
         return cls(X[0] + span * center, deviation, float(total))
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> Standardizer:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> Standardizer:
         """Return the standardizer that has seen the rows of X as well."""
         new = Standardizer.fit(X, sample_weight)
         total = self.weight_seen + new.weight_seen
@@ -119,7 +119,7 @@ class Standardizer:
         """Columns that reach the first layer."""
         return len(self.mean)
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the standardized columns, float32 (n, d)."""
         out = np.empty(X.shape, np.float32)
         factor = self.factor
@@ -175,8 +175,8 @@ class ColumnEncoder:
     def fit(
         cls,
         encoding: str | None,
-        X: NDArray,
-        sample_weight: NDArray | None = None,
+        X: NDArray[Any],
+        sample_weight: NDArray[Any] | None = None,
         *,
         n_bins: int = 8,
         n_levels: Sequence[int] = (),
@@ -202,7 +202,7 @@ class ColumnEncoder:
         indicated = np.flatnonzero(missing.any(axis=0))
         return cls(X.shape[1], numbers, fill, indicated, inner, tuple(few), tuple(many))
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> ColumnEncoder:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> ColumnEncoder:
         """Return the encoder that has seen the rows of X as well; what it gives keeps its shape."""
         return replace(self, inner=self.inner.update(self._filled(X)[0], sample_weight))
 
@@ -230,7 +230,7 @@ class ColumnEncoder:
         """Levels of every embedded category, the unknown one included."""
         return tuple(n + 1 for _, n in self.embedded)
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the encoded columns, float32 (n, n_encoded)."""
         Z, missing = self._filled(X)
         encoded = self.inner.transform(Z)
@@ -241,7 +241,7 @@ class ColumnEncoder:
         blocks += [(X[:, j, None] + 1).astype(np.float32) for j, _ in self.embedded]
         return np.concatenate(blocks, axis=1)
 
-    def _filled(self, X: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def _filled(self, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the columns of numbers with nothing missing, and what was."""
         Z = X[:, self.numbers] if len(self.numbers) < self.n_features else X
         missing = np.isnan(Z)
@@ -266,7 +266,7 @@ class ColumnEncoder:
         return ops.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
 
 
-def _medians(Z: NDArray, missing: NDArray[np.bool_], sample_weight: NDArray | None) -> NDArray[np.float64]:
+def _medians(Z: NDArray[Any], missing: NDArray[np.bool_], sample_weight: NDArray[Any] | None) -> NDArray[np.float64]:
     """Return the weighted median of every column over what is not missing, 0 where nothing is left."""
     weight = np.ones(len(Z)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     out = np.zeros(Z.shape[1])

@@ -1,4 +1,4 @@
-"""Heads: how the outputs of a user's Keras model become one probability a yes/no question.
+"""Heads: how the outputs of a user's Keras model become one probability for each label.
 
 A head is recognised from the last operation of the model; where that is unknown, from the range of the outputs over
 random weights and inputs. What does not fit is refused with the change to make.
@@ -19,28 +19,16 @@ HeadKind = Literal["sigmoid", "linear", "softmax"]
 
 _PASS_THROUGH = ("Flatten", "Reshape", "Identity", "Dropout", "Squeeze", "ExpandDims")
 _OPERATIONS = {"Sigmoid": "sigmoid", "HardSigmoid": "sigmoid", "Softmax": "softmax"}
-_ACTIVATIONS = {
-    "sigmoid": "sigmoid",
-    "hard_sigmoid": "sigmoid",
-    "linear": "linear",
-    "softmax": "softmax",
-}
+_ACTIVATIONS = {"hard_sigmoid": "sigmoid"}
 _SINGLE = "keras.layers.Dense(1, activation='sigmoid')"
 
 
 @dataclass(frozen=True)
 class Head:
-    """The meaning of a model's outputs.
-
-    Attributes
-    ----------
-    kind : {"sigmoid", "linear", "softmax"}
-        One probability a question, one logit a question, or two softmax units for one question.
-    n_labels : int
-        L, the number of yes/no questions.
-    """
+    """What a model's outputs mean."""
 
     kind: HeadKind
+    """One probability a label, one logit a label, or two softmax units for the only label."""
     n_labels: int
 
     @property
@@ -56,11 +44,10 @@ class Head:
             return outputs[:, 1:2]
         return keras.ops.sigmoid(outputs) if self.kind == "linear" else outputs
 
-    def logits(self, outputs: NDArray) -> NDArray[np.float64]:
-        """Return log-odds (n, L) in float64 from an array of outputs.
+    def logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return log-odds (n, L) from an array of outputs, always finite for finite outputs.
 
-        Probabilities that float32 rounded to 0 or 1 count as the nearest number that is neither, so the result is
-        always finite.
+        Probabilities that float32 rounded to 0 or 1 count as the nearest number that is neither.
         """
         values = np.asarray(outputs, dtype=np.float64).reshape(-1, self.n_units)
         if self.kind == "linear":
@@ -74,19 +61,9 @@ class Head:
 
 
 def recognise_head(model: Any, n_features: int, n_labels: int) -> Head:
-    """Return the head of a built model.
+    """Return the head of a built model, or raise a ValueError that says what to change.
 
-    Parameters
-    ----------
-    model : keras.Model
-        A copy that may be run; its weights are changed for a moment when the range of its outputs is looked at.
-    n_features, n_labels : int
-        Columns of X, yes/no questions of y.
-
-    Raises
-    ------
-    ValueError
-        The outputs cannot be read as `n_labels` probabilities or logits; the message says what to change.
+    `model` is a copy that may be run: its weights change for a moment where the range of its outputs is looked at.
     """
     operation = final_operation(model) if is_symbolic(model) else None
     kind = activation_of(operation)
@@ -118,10 +95,7 @@ def _producer(operations: list[Any], operation: Any) -> Any:
     """Return the operation whose output is the only input of `operation`, or None."""
     try:
         source = operation.input
-    except (
-        AttributeError,
-        ValueError,
-    ):  # used more than once, or never called on a symbolic tensor
+    except (AttributeError, ValueError):  # used more than once, or never called on a symbolic tensor
         return None
     for candidate in operations:
         try:

@@ -214,7 +214,7 @@ class UserNetwork:
         """Return the shapes of the weights in the order of `keras.Model.weights`."""
         return [tuple(weight.shape) for weight in self._blank.weights]
 
-    def initial_weights(self, seed: int) -> list[NDArray]:
+    def initial_weights(self, seed: int) -> list[NDArray[Any]]:
         """Return newly drawn weights. Same seed, same weights; initialisers with a seed of their own keep it."""
         with isolated_random(seed):
             model = self._source.make()
@@ -235,15 +235,15 @@ class UserNetwork:
         """Return P(positive), a tensor (n, L), from a tensor of outputs."""
         return self.head.probabilities(outputs)
 
-    def logits(self, outputs: NDArray) -> NDArray[np.float64]:
+    def logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         """Return log-odds (n, L) from an array of outputs, always finite for finite outputs."""
         return self.head.logits(outputs)
 
-    def targets(self, y01: NDArray) -> NDArray:
+    def targets(self, y01: NDArray[Any]) -> NDArray[Any]:
         """Return the 0/1 array (n, L) as `keras_loss` and Keras' metrics expect it for this head."""
         return self.loss.targets(y01)
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the 0/1 tensor (n, L) that a tensor of `targets` stands for."""
         return self.loss.labels_of(targets)
 
@@ -251,7 +251,7 @@ class UserNetwork:
         """Return a `keras.losses.Loss` of what `targets` returns, equal to the mean of `losses`."""
         return self.loss.as_keras()
 
-    def fitted(self, members: Sequence[list[NDArray]]) -> FittedUser:
+    def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedUser:
         """Return the network with the trained weights of every member."""
         return FittedUser(self, [list(weights) for weights in members])
 
@@ -355,7 +355,7 @@ class Architecture(NamedTuple):
 class FittedUser(Fitted):
     """Trained members of a user's network. A pickle holds arrays and a description, no TensorFlow."""
 
-    def __init__(self, network: UserNetwork, weights: list[list[NDArray]]):
+    def __init__(self, network: UserNetwork, weights: list[list[NDArray[Any]]]):
         super().__init__(network.encoder, weights, network.n_labels)
         self._architecture = network.architecture()
         self._network: UserNetwork | None = network
@@ -381,7 +381,7 @@ class FittedUser(Fitted):
             self._network = network
         return self._network
 
-    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over networks, or those of one."""
         network, encoded = self.network(), self.encoder.transform(X)
         members = self.weights if member is None else [self.weights[member]]

@@ -68,9 +68,8 @@ def responses(estimator: Any, X: Any, y: Any, label: int | None, pos_label: Any)
         return np.asarray(y)[:, label] == 1, response[:, label]
     check_label(label, 0)
     classes = estimator.classes_
-    evidence = getattr(estimator, "_evidence", None)
     if pos_label is None:
-        pos_label = evidence.classes[1] if evidence is not None else getattr(estimator, "pos_label_", classes[1])
+        pos_label = getattr(estimator, "pos_label_", classes[1])
     positive = is_positive(y, pos_label)
     if response.ndim == 2:
         return positive, response[:, int(np.flatnonzero(classes == pos_label)[0])]
