@@ -284,7 +284,7 @@ def test_loss_and_metrics_of_one_network():
     lines = {line.get_label(): list(line.get_ydata()) for line in loss.get_lines()}
     assert lines["training"] == clf.history_["loss"]
     assert lines["validation"] == clf.history_["val_loss"]
-    assert lines[f"kept: epoch {clf.best_iter_}"] == [clf.history_["val_loss"][clf.best_iter_ - 1]]
+    assert lines[f"kept: epoch {clf.best_iter_[0]}"] == [clf.history_["val_loss"][clf.best_iter_[0] - 1]]
     assert loss.get_title() == "one"
     assert list(accuracy.get_lines()[0].get_xdata()) == [1, 2, 3]
     assert display.figure_ is loss.figure
