@@ -8,29 +8,21 @@ is computed by the same kernels whether it comes alone or among a hundred.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._cache import PROGRAMS
 
+if TYPE_CHECKING:
+    from sklearn_binnet._networks._user_network import UserNetwork
+
 SMALL, MIDDLE, LARGE = 32, 512, 4096
 
 
-class Predictable(Protocol):
-    """What `forward` asks of a network."""
-
-    forward_key: Hashable
-    n_features: int
-    eager: bool
-
-    def build(self) -> Any:
-        """Return a new `keras.Model`."""
-
-
-def forward(network: Predictable, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[np.float32]:
+def forward(network: UserNetwork, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[np.float32]:
     """Return the outputs of a network (n, units) in float32, as `keras.Model.predict` would.
 
     Networks with equal `forward_key` share one compiled function; `weights` are in the order of `keras.Model.weights`.
@@ -52,20 +44,16 @@ def _blocks(n_rows: int) -> Iterator[tuple[int, int, int]]:
         start += size
 
 
-def _program_of(network: Predictable) -> Any:
+def _program_of(network: UserNetwork) -> Any:
     """Return the cached program of an architecture."""
 
     def make() -> Any:
-        compiled = not network.eager and _backend() == "tensorflow"
+        import keras
+
+        compiled = not network.eager and keras.config.backend() == "tensorflow"
         return (_CompiledProgram if compiled else _EagerProgram)(network.build())
 
     return PROGRAMS.get(("predict", network.forward_key), make)
-
-
-def _backend() -> str:
-    import keras
-
-    return str(keras.config.backend())
 
 
 class _EagerProgram:

@@ -147,18 +147,15 @@ def _kind_by_range(model: Any, n_features: int, units: int, operation: Any) -> s
     """Tell the head from the outputs over random weights and inputs, for a last layer of an unknown kind."""
     rng = np.random.default_rng(0)
     kept = model.get_weights()
+    trainable = {id(weight) for weight in model.trainable_weights}
+    learnt = [id(weight) in trainable for weight in model.weights]
     outputs = []
     try:
         with isolated_random(0):
             for scale in (0.3, 1.0, 3.0):
-                values = [scale * rng.normal(size=w.shape) for w in kept]
-                model.set_weights(
-                    [
-                        # variances and other non-learnt values keep their meaning
-                        new.astype(w.dtype) if learnt else w
-                        for new, w, learnt in zip(values, kept, _learnt(model), strict=True)
-                    ]
-                )
+                new = [scale * rng.normal(size=w.shape) for w in kept]
+                # Variances and other values that are not learnt keep their meaning.
+                model.set_weights([a.astype(w.dtype) if b else w for a, w, b in zip(new, kept, learnt, strict=True)])
                 X = rng.normal(size=(64, n_features)).astype(np.float32)
                 outputs.append(np.asarray(model(X, training=False), dtype=np.float64))
     finally:
@@ -178,11 +175,6 @@ def _kind_by_range(model: Any, n_features: int, units: int, operation: Any) -> s
     if units == 2 and np.allclose(found.sum(axis=1), 1, atol=1e-4):
         return "softmax"
     return "sigmoid"
-
-
-def _learnt(model: Any) -> list[bool]:
-    trained = {id(weight) for weight in model.trainable_weights}
-    return [id(weight) in trained for weight in model.weights]
 
 
 def _advice(n_labels: int) -> str:

@@ -126,17 +126,13 @@ def _keep_fixed_values(source: Any, copy: Any) -> None:
     """Give frozen and adapted layers of `copy` the values they have in `source`."""
     if not source.built:
         return
-    for old, new in zip(_layers_of(source), _layers_of(copy), strict=True):
-        if not old.weights or hasattr(old, "layers"):
+    for old, new in zip(operations_of(source), operations_of(copy), strict=True):
+        if not getattr(old, "weights", None) or hasattr(old, "layers"):
             continue
         if hasattr(old, "adapt") or not old.trainable:
             new.set_weights(old.get_weights())
             if hasattr(new, "finalize_state"):
                 new.finalize_state()
-
-
-def _layers_of(model: Any) -> list[Any]:
-    return [layer for layer in operations_of(model) if hasattr(layer, "weights")]
 
 
 def ensure_built(model: Any, n_features: int) -> None:

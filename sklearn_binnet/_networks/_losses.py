@@ -254,22 +254,28 @@ def _check_known(loss: Any, head: Head) -> None:
 
 def _try_own(loss: Any, head: Head) -> LabelLoss:
     """Run a user's own loss on a few rows: which targets it takes, and whether it gives a value a row."""
+    import keras
+
+    def values_of(values: Any) -> NDArray[np.float32]:
+        return np.asarray(keras.ops.convert_to_numpy(values))
+
     rng = np.random.default_rng(0)
     rows, labels = 6, head.n_labels
     y = (np.arange(rows * labels).reshape(rows, labels) % 3 % 2).astype(np.float32)
     outputs = rng.uniform(0.1, 0.9, size=(rows, head.n_units)).astype(np.float32)
     if head.kind == "softmax":
         outputs /= outputs.sum(axis=1, keepdims=True)
+    y, outputs = map(keras.ops.convert_to_tensor, (y, outputs))
     forms: tuple[Form, ...] = ("one_hot", "index") if head.kind == "softmax" else ("column",)
     problem = ""
     for form, joint in itertools.product(forms, (False, True) if labels > 1 else (False,)):
         candidate = LabelLoss(loss, head, form, joint)
         try:
             with isolated_random(0):
-                values = _evaluate(candidate, y, outputs)
-                first_half = _evaluate(candidate, y[: rows // 2], outputs[: rows // 2])
+                values = values_of(candidate.per_label(y, outputs))
+                first_half = values_of(candidate.per_label(y[: rows // 2], outputs[: rows // 2]))
                 # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.
-                whole = values.mean() if labels == 1 else np.mean(candidate._call(_tensor(y), _tensor(outputs)))
+                whole = values.mean() if labels == 1 else values_of(candidate._call(y, outputs)).mean()
         except Exception as error:  # a user's code ran, and may raise anything
             problem = problem or f" ({type(error).__name__}: {error})"
             continue
@@ -282,16 +288,3 @@ def _try_own(loss: Any, head: Head) -> LabelLoss:
         f"targets and outputs of shape (rows, {head.n_units}){problem}. Average over the last axis "
         "only, keras.ops.mean(..., axis=-1), not over the rows."
     )
-
-
-def _evaluate(loss: LabelLoss, y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float32]:
-    import keras
-
-    values: NDArray[np.float32] = keras.ops.convert_to_numpy(loss.per_label(_tensor(y), _tensor(outputs)))
-    return values
-
-
-def _tensor(values: NDArray[Any]) -> Any:
-    import keras
-
-    return keras.ops.convert_to_tensor(values)
