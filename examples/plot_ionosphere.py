@@ -52,7 +52,7 @@ def four_four(seed):
 
 
 clf = four_four(0).fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
-print(f"stopped after {clf.n_iter_} epochs, kept epoch {clf.best_iter_}")
+print(f"stopped after {clf.n_iter_} epochs, kept epoch {clf.best_iter_[0]}")
 
 # %%
 # The wrong way

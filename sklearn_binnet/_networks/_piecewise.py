@@ -128,7 +128,7 @@ _FAR = 1e100  # squares of larger numbers overflow; the clip is long at its limi
 
 def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
     """Return x scaled, and softly clipped to (-3, 3)."""
-    z = np.clip(x, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+    z: NDArray[np.float64] = np.clip(x, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
     z -= center
     with np.errstate(over="ignore"):
         z *= factor
@@ -160,13 +160,17 @@ def _varies(span: float, center: float) -> bool:
 
 
 def quantiles(values: NDArray[Any], mass: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
-    """Return quantiles of weighted values: a row of weight 2 counts as two rows; between two values their middle."""
+    """Return quantiles of sorted values, each as heavy as its `mass`; between two values their middle.
+
+    A row of weight 2 counts as two rows.
+    """
     cumulated = np.cumsum(mass)
     wanted = q * cumulated[-1]
     slack = 1e-9 * cumulated[-1]
     below = np.searchsorted(cumulated, wanted - slack)
     above = np.minimum(np.searchsorted(cumulated, wanted + slack), len(values) - 1)
-    return 0.5 * values[below] + 0.5 * values[above]
+    middle: NDArray[np.float64] = 0.5 * values[below] + 0.5 * values[above]
+    return middle
 
 
 def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:

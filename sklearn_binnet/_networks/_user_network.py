@@ -271,24 +271,20 @@ def resolve_user_model(
     ----------
     model : callable, keras.Model or scikeras.wrappers.KerasClassifier
         A callable returns a Keras model and may take any of the arguments `meta` (a dict as SciKeras gives it),
-        `n_features` and `n_labels` by name. A Keras model is a template: it is copied and never changed.
-        A wrapper is copied and initialised.
+        `n_features` and `n_labels` by name. A Keras model is a template, copied and never changed. A wrapper is copied
+        and initialised.
     encoder : ColumnEncoder
         What happens to the columns of X before the model.
-    n_labels : int
-        Columns of the targets.
-    n_rows : int, default=2
-        Rows of the training, for `meta`.
+    n_labels, n_rows : int
+        Columns and rows of the targets; the rows are for `meta` only.
     seed : int, default=0
         Seeds what the user's function draws while it builds.
 
     Raises
     ------
-    TypeError
-        `model` is none of these, or the callable returns something else or needs other arguments.
-    ValueError
-        Inputs, head or loss do not fit, or the model reads raw columns but they come encoded; the message says what
-        to change.
+    TypeError, ValueError
+        `model` is none of these, or its arguments, inputs, head or loss do not fit, or it reads raw columns that come
+        encoded. The message says what to change.
     """
     n_features = encoder.n_encoded
     source = _source_of(model, n_features, n_labels, n_rows)
