@@ -103,7 +103,7 @@ ours, our_fits, our_seconds = timed_search(
 # deeper ones among them, with up to sixty epochs and early stopping.
 
 wide, wide_fits, wide_seconds = timed_search(
-    BinaryNetClassifier(epochs=60, **plain),
+    BinaryNetClassifier(epochs=60, batch_size=32, **plain),
     {
         "hidden_layer_sizes": [(32,), (64, 32)],
         "learning_rate": [0.001, 0.003, 0.01, 0.03],
