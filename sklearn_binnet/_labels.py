@@ -152,6 +152,15 @@ def positive_index(classes: NDArray, pos_label: Any, owner: str = "pos_label", l
     return matches[0]
 
 
+def negative_and_positive(
+    classes: NDArray, pos_label: Any = None, owner: str = "pos_label", labels: str = "the labels in y"
+) -> NDArray:
+    """Return the negative and the positive one of two classes (of one class, that twice); parameters as above."""
+    last = len(classes) - 1
+    positive = last if pos_label is None else positive_index(classes, pos_label, owner, labels)
+    return classes[[last - positive, positive]]
+
+
 def own_pos_label(estimator: Any, fitted: bool) -> Any:
     """Return the positive label of a classifier, of the last step of a pipeline, or of what a search tunes.
 
@@ -164,6 +173,32 @@ def own_pos_label(estimator: Any, fitted: bool) -> Any:
             estimator = estimator.best_estimator_ if fitted else estimator.estimator
     fallback = getattr(estimator, "pos_label", None)
     return getattr(estimator, "pos_label_", fallback) if fitted or isinstance(estimator, FrozenEstimator) else fallback
+
+
+def two_labels(y: NDArray) -> NDArray:
+    """Return the labels in y, sorted, of which there are at most two: comparing is quicker than sorting all of y."""
+    return np.unique(np.concatenate([y[:1], y[y != y[0]][:1]]))
+
+
+def fitted_classes(estimator: Any, y: NDArray, option: str) -> NDArray:
+    """Return the two classes of a classifier that is fitted already; they must hold the labels in y.
+
+    `option` is the value of `cv`, for messages.
+    """
+    name, classes = type(estimator).__name__, estimator.classes_
+    if isinstance(classes, list) or np.ndim(classes) != 1 or len(classes) != 2:
+        raise ValueError(
+            f"When cv={option!r}, `estimator` must have been fitted to two classes, but the classes_ of this {name} "
+            f"are {classes!r}. For more than two classes fit OneVsRestClassifier(ThresholdTunerCV(...)) anew."
+        )
+    classes = np.asarray(classes)
+    unknown = [label for label in two_labels(y).tolist() if label not in classes.tolist()]
+    if unknown:
+        raise ValueError(
+            f"`y` has the labels {unknown}, which the fitted {name} does not know: its classes_ are "
+            f"{classes.tolist()}. Encode `y` as it was encoded for its fit."
+        )
+    return classes
 
 
 def _kind(y: ArrayLike, name: str) -> str:

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn import get_config
-from sklearn.utils import check_random_state, indexable
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import Bunch, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples
-from sklearn_binnet._tuning._costs import asks_for_cost, check_row_costs
-from sklearn_binnet._tuning._crossfit import fit_models, make_splits
-from sklearn_binnet._tuning._evidence import average_by_row, collect, collect_labels, without_rows
-from sklearn_binnet._tuning._folds import unrouted
-from sklearn_binnet._tuning._multilabel import choose
-from sklearn_binnet._tuning._objective import resolve_scoring, routed_scorer
-from sklearn_binnet._tuning._predictions import TunedPredictions, positive_scores
-from sklearn_binnet._tuning._request import check_estimator, check_request
-from sklearn_binnet._tuning._target import check_target, find_labels, prefit_classes
-from sklearn_binnet._tuning._tune import recost
+from sklearn_binnet import _tuning
+from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples, safe_indexing
+from sklearn_binnet._labels import (
+    check_indicator_label,
+    fitted_classes,
+    is_one_hot,
+    negative_and_positive,
+    own_pos_label,
+    read_labels,
+    two_labels,
+)
 
 # Rows up to which `ensemble="auto"` averages the fold models: measured up to 15,000, a judgement beyond.
 AUTO_ENSEMBLE_ROWS = 20_000
 METHODS = ["predict_proba", "decision_function"]
+OF_ONE_FIT = ("pos_label_", "common_threshold_", "cv_results_", "n_features_in_", "feature_names_in_")
+"""Attributes that a fit may leave out, so that those of an earlier fit must go."""
 
 
-class ThresholdTunerCV(TunedPredictions):
+def _estimator_has(method: str) -> Callable[[Any], bool]:
+    """Return a check whether the fitted estimator, or else the given one, has a method."""
+
+    def check(self: Any) -> bool:
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
     Out-of-fold scores are computed once, by cross-validation; a threshold is chosen from them and
@@ -118,6 +136,8 @@ class ThresholdTunerCV(TunedPredictions):
         The best threshold of each fold for itself; NaN for folds with one class.
     curve_ : ThresholdCurve
         Weighted counts at every threshold: `thresholds`, `tn`, `fp`, `fn`, `tp`.
+    fold_curves_ : list of ThresholdCurve
+        The same for each fold by itself.
     constraint_satisfied_ : bool
         Whether a threshold was found at which the constraints hold; True without constraints.
     constraint_report_ : list of dict
@@ -197,25 +217,38 @@ class ThresholdTunerCV(TunedPredictions):
         "store_cv_results": ["boolean"],
     }
 
+    estimator_: Any
+    estimators_: list[Any]
+    best_threshold_: Any
+    oof_scores_: NDArray[np.float64]
+    pos_label_: Any
+    _labels: NDArray | None
+    """Negative and positive label; None for an indicator matrix."""
+    _response_method: str
+    _evidence: list[_tuning.Evidence]
+    _prevalence: list[float | None]
+    """Share of positives that each label was last tuned for; None as the rows have it."""
+    _seed: int
+
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        scoring="balanced_accuracy",
-        constraint=None,
-        costs=None,
-        selection="stable",
-        confidence_level=0.95,
-        pos_label=None,
-        response_method="auto",
-        thresholds=None,
-        cv=None,
-        ensemble="auto",
-        refit=True,
-        n_jobs=None,
-        random_state=None,
-        store_cv_results=False,
-    ):
+        scoring: Any = "balanced_accuracy",
+        constraint: Any = None,
+        costs: ArrayLike | None = None,
+        selection: Any = "stable",
+        confidence_level: float = 0.95,
+        pos_label: Any = None,
+        response_method: str = "auto",
+        thresholds: Any = None,
+        cv: Any = None,
+        ensemble: bool | str = "auto",
+        refit: bool = True,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        store_cv_results: bool = False,
+    ) -> None:
         self.estimator = estimator
         self.scoring = scoring
         self.constraint = constraint
@@ -232,7 +265,8 @@ class ThresholdTunerCV(TunedPredictions):
         self.random_state = random_state
         self.store_cv_results = store_cv_results
 
-    def fit(self, X, y, *, costs=None, **params):
+    # ------------------------------------------------------------------ fitting
+    def fit(self, X: Any, y: ArrayLike, *, costs: ArrayLike | None = None, **params: Any) -> ThresholdTunerCV:
         """Fit the classifier and tune its threshold.
 
         Parameters
@@ -253,119 +287,200 @@ class ThresholdTunerCV(TunedPredictions):
         -------
         self : ThresholdTunerCV
         """
+        # What was asked for, and of which labels.
         X, y = indexable(X, y)
-        check_estimator(self.estimator)
+        self._check_estimator()
         self._validate_params()
-        y, n_labels = check_target(y, X, self.estimator, self.cv)
-        check_request(self, n_labels, row_costs=costs is not None)
-        fitted = isinstance(self.cv, str)
-        classes = prefit_classes(self.estimator, y, self.cv) if fitted else None
-        labels = find_labels(y, self.pos_label, self.scoring, self.estimator, fitted, classes)
-        row_costs = None if costs is None else check_row_costs(costs, num_samples(X))
+        self._check_parameters()
+        y = self._read_labels(X, y)
+        n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
+        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None)
+        labels = self._find_labels(y, request)
+        classes = (0, 1) if labels is None else (labels[0], labels[1])
+        request = request.about(classes)
+        row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
+        # Models, and their scores of rows that they were not fitted on.
         routed = self._route(params)
-        splits = make_splits(
-            self.cv,
-            X,
-            y,
-            refit=self.refit,
-            random_state=self.random_state,
-            multilabel=n_labels > 0,
-            split_params=routed.splitter.split,
-        )
-        models = fit_models(
-            self.estimator,
-            X,
-            y,
-            splits,
-            cv=self.cv,
-            methods=METHODS if self.response_method == "auto" else [self.response_method],
-            refit=self.refit,
-            own_oof=self.cv is None and self.ensemble is not True,
-            fit_params=routed.estimator.fit,
-            n_jobs=self.n_jobs,
-        )
+        methods = METHODS if self.response_method == "auto" else [self.response_method]
+        if isinstance(self.cv, str):  # "prefit" or "oof", as validated
+            fitted = (
+                _tuning.use_own(self.estimator, X, methods)
+                if self.cv == "oof"
+                else _tuning.use_prefit(self.estimator, X, y, methods)
+            )
+        else:
+            split = {"refit": self.refit, "random_state": self.random_state, "split_params": routed.splitter.split}
+            fitted = _tuning.cross_fit(
+                self.estimator,
+                X,
+                y,
+                _tuning.make_splits(self.cv, X, y, **split),
+                methods=methods,
+                refit=self.refit,
+                own_oof=self.cv is None and self.ensemble is not True,
+                fit_params=routed.estimator.fit,
+                n_jobs=self.n_jobs,
+            )
         seed = self.random_state
         seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
-        oof_scores, evidence = self._collect(X, y, models, labels, row_costs, routed.scorer.score)
-        tuned = self._tune(evidence, self.scoring, self.constraint, self.costs, seed)
-        # Nothing is stored before this line, so that a fit which fails leaves an earlier one as it was.
-        for stale in ("pos_label_", "common_threshold_", "cv_results_", "n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(stale, None)
-        self.estimator_ = models.model
-        self.estimators_ = models.fold_models if self._averages(num_samples(X)) else []
+        # A threshold for each label.
+        oof_scores, evidence = _tuning.collect(
+            X,
+            y,
+            [
+                (rows, _tuning.label_scores(values, fitted.method, known, classes[1], labels is None))
+                for rows, values, known in fitted.folds
+            ],
+            classes=classes,
+            row_costs=row_costs,
+            metadata=routed.scorer.score,
+            keep_rows=request.objective.metric is None,
+            probability=fitted.method == "predict_proba",
+        )
+        tuned = self._tune(evidence, request, seed)
+        # Nothing is stored before this line: a fit that fails leaves an earlier one as it was.
+        for name in OF_ONE_FIT:
+            self.__dict__.pop(name, None)
+        self.estimator_ = fitted.model
+        averages = self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
+        self.estimators_ = fitted.fold_models if averages else []
         for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
+            if hasattr(fitted.model, name):
+                setattr(self, name, getattr(fitted.model, name))
         if labels is not None:
             self.pos_label_ = labels[1]
-        self.oof_scores_ = oof_scores
-        self._seed, self._response_method, self._labels = seed, models.method, labels
-        self._evidence = without_rows(evidence)
+        self.oof_scores_ = oof_scores if labels is None else oof_scores[:, 0]
+        self._seed, self._response_method, self._labels = seed, fitted.method, labels
+        for part in evidence:
+            part.rows = None
+        self._evidence, self._prevalence = evidence, [None] * n_labels
         self.__dict__.update(tuned)
         return self
 
-    def _route(self, params):
-        """Parameters of the estimator, the splitter and the scorer."""
-        params = {key: value for key, value in params.items() if value is not None}
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, "fit", **params)
-        return unrouted(self.estimator, params, fits=not isinstance(self.cv, str))
+    def _check_estimator(self) -> None:
+        """Refuse what is no classifier with scores."""
+        estimator = self.estimator
+        # Some, such as a stack, know only after their fit which of their class's methods they have.
+        responds = any(hasattr(owner, method) for owner in (estimator, type(estimator)) for method in METHODS)
+        try:
+            regresses = is_regressor(estimator)
+        except (AttributeError, TypeError):  # wrappers without tags are taken at their word
+            regresses = False
+        if not hasattr(estimator, "fit") or not responds or regresses:
+            raise ValueError(
+                f"`estimator` must be a classifier with fit and predict_proba or decision_function, got {estimator!r}."
+            )
 
-    def _averages(self, n_samples):
-        """Whether predictions average the fold models too."""
-        return self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
+    def _check_parameters(self) -> None:
+        """Check the parameters against each other."""
+        if np.ndim(self.thresholds) > 0:
+            candidates = np.asarray(self.thresholds, dtype=np.float64)
+            if candidates.ndim != 1 or not candidates.size or np.isnan(candidates).any():
+                raise ValueError(
+                    f"`thresholds` must hold at least one threshold and no NaN, got {self.thresholds!r}; None tries "
+                    "every threshold there is."
+                )
+        if self.ensemble is True and (isinstance(self.cv, str) or not self.refit):
+            raise ValueError(
+                "`ensemble=True` averages the refitted model and the models of the folds, but "
+                f"cv={self.cv!r}, refit={self.refit} leaves one model only. Pass ensemble='auto'."
+            )
+        if isinstance(self.cv, str) and self.refit:
+            raise ValueError(
+                f"When cv={self.cv!r}, refit cannot be True. Pass refit=False to keep the fitted estimator, or another "
+                "cv."
+            )
 
-    def _collect(self, X, y, fitted, labels, row_costs, metadata):
-        """Gather evidence from all rows with an out-of-fold score, for each label if several."""
-        folds = [(rows, positive_scores(values, fitted.method, known, labels)) for rows, values, known in fitted.folds]
-        scores, rows = average_by_row(folds, len(y))
-        known = {"metadata": metadata, "probability": fitted.method == "predict_proba"}
-        if labels is None:
-            return scores, collect_labels(X, y, folds, scores, rows, **known)
-        return scores, collect(
-            X,
-            y,
-            folds,
-            scores,
-            rows,
-            classes=tuple(labels),
-            row_costs=row_costs,
-            keep_rows=callable(self.scoring) or self.scoring not in th.METRICS,
-            **known,
-        )
-
-    def _tune(self, evidence, scoring, constraint, costs, seed):
-        """Choose the threshold; return what is known about it, as attributes."""
-        tuned: Any
-        tuned, folds, lines = choose(
-            evidence,
+    def _request(self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool) -> _tuning.Request:
+        return _tuning.resolve_request(
             scoring,
             constraint,
             costs,
-            thresholds=self.thresholds,
+            n_labels=n_labels,
+            row_costs=row_costs,
             selection=self.selection,
             confidence_level=self.confidence_level,
-            seed=seed,
+            thresholds=self.thresholds,
         )
-        out = {
-            "best_threshold_": tuned.threshold,
-            "best_score_": tuned.score,
-            "threshold_interval_": tuned.interval,
-            "fold_thresholds_": folds,
-            "curve_": tuned.curve,
-            "constraint_satisfied_": tuned.satisfied,
-            "constraint_report_": tuned.report,
-        }
-        if isinstance(evidence, list):
-            out["common_threshold_"] = tuned.common
-        if self.store_cv_results:
-            out["cv_results_"] = tuned.results()
-        if not np.all(tuned.satisfied):
+
+    def _read_labels(self, X: Any, y: Any) -> NDArray:
+        """Return labels (n,) or an indicator matrix (n, L), read as `BinaryNetClassifier` reads them."""
+        if y is None:
+            raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
+        if num_samples(y) == 0:
+            raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
+        if not sparse.issparse(y):
+            assert_all_finite(y, input_name="y")
+        several = None
+        if isinstance(self.cv, str):
+            try:
+                check_is_fitted(self.estimator)
+                _ = self.estimator.classes_
+            except (NotFittedError, AttributeError) as error:
+                raise NotFittedError(
+                    f"When cv={self.cv!r}, `estimator` must be fitted: call its fit before, or choose another cv."
+                ) from error
+            # These rows may look one-hot by chance: what the estimator was fitted to decides how they are read.
+            several = is_one_hot(y) and np.ndim(self.estimator.predict(safe_indexing(X, [0]))) > 1
+        y, several = read_labels(y, several=several, classifier="ThresholdTunerCV(...)")
+        return y.astype(int) if several else y
+
+    def _find_labels(self, y: NDArray, request: _tuning.Request) -> NDArray | None:
+        """Return the negative and the positive label; None for an indicator matrix."""
+        if y.ndim > 1:
+            check_indicator_label(self.pos_label)
+            return None
+        prefit = isinstance(self.cv, str)
+        classes = fitted_classes(self.estimator, y, self.cv) if prefit else two_labels(y)
+        pos_label, owner = self.pos_label, "pos_label"
+        if pos_label is None:
+            pos_label, owner = request.objective.pos_label, "pos_label of `scoring`"
+        if pos_label is None:
+            pos_label, owner = own_pos_label(self.estimator, prefit), "pos_label of `estimator`"
+        known = "the labels of `estimator`" if prefit else "the labels in y"
+        return negative_and_positive(classes, pos_label, owner, known)
+
+    def _route(self, params: dict[str, Any]) -> Bunch:
+        """Return the parameters of the estimator, the splitter and the scorer."""
+        params = {key: value for key, value in params.items() if value is not None}
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, "fit", **params)
+        return _tuning.route_unrouted(self.estimator, params, fits=not isinstance(self.cv, str))
+
+    def _tune(self, evidence: list[_tuning.Evidence], request: _tuning.Request, seed: int) -> dict[str, Any]:
+        """Choose the threshold of each label; return what is known about it, as attributes."""
+        tuned = _tuning.tune(evidence, request, seed)
+        if not all(tuned.satisfied):
+            lines = [line for report in tuned.reports for line in report]
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
-        return out
+        attributes: dict[str, list[Any]] = {
+            "best_threshold_": tuned.thresholds,
+            "threshold_interval_": tuned.intervals,
+            "fold_thresholds_": tuned.fold_thresholds,
+            "curve_": tuned.curves,
+            "constraint_satisfied_": tuned.satisfied,
+            "constraint_report_": tuned.reports,
+        }
+        if self.store_cv_results:
+            attributes["cv_results_"] = tuned.results()
+        if len(evidence) == 1:  # one question is published without its list
+            published: dict[str, Any] = {name: value[0] for name, value in attributes.items()}
+        else:
+            arrays = ("best_threshold_", "threshold_interval_", "constraint_satisfied_")
+            published = attributes | {name: np.array(attributes[name]) for name in arrays}
+            published["fold_thresholds_"] = np.column_stack(tuned.fold_thresholds)
+            published["common_threshold_"] = tuned.common
+        return {**published, "best_score_": tuned.score}
 
-    def retune(self, *, scoring=None, constraint=None, costs=None, prevalence=None):
+    def retune(
+        self,
+        *,
+        scoring: Any = None,
+        constraint: Any = None,
+        costs: ArrayLike | None = None,
+        prevalence: ArrayLike | None = None,
+    ) -> ThresholdTunerCV:
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
 
         What is left out is taken from the constructor's parameters, which stay as they are.
@@ -387,27 +502,33 @@ class ThresholdTunerCV(TunedPredictions):
         self : ThresholdTunerCV
         """
         check_is_fitted(self, "estimator_")
-        evidence: Any = self._evidence
         constraint = self.constraint if constraint is None else constraint
         if scoring is None:
-            scoring = self.scoring if costs is None or asks_for_cost(None, constraint) else "cost"
-        if isinstance(evidence, list):
-            costs = self.costs if costs is None and asks_for_cost(scoring, constraint) else costs
-            shares = np.broadcast_to(np.array(prevalence, dtype=object), len(evidence))
-            evidence = [e.at_prevalence(share) for e, share in zip(evidence, shares, strict=True)]
-        else:
-            held_out = ~np.isnan(self.oof_scores_)
-            evidence, costs = recost(evidence, scoring, constraint, costs, self.costs, held_out)
-            evidence = evidence.at_prevalence(prevalence)
-            if resolve_scoring(scoring, th.make_cost([[0, 1], [1, 0]])).metric is None:
-                raise ValueError(
-                    f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune "
-                    "with a metric of the counts, or fit anew."
-                )
-        self.__dict__.update(self._tune(evidence, scoring, constraint, costs, self._seed))
+            scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
+        held_out = ~np.isnan(self.oof_scores_)
+        evidence, costs = _tuning.recost(self._evidence, scoring, constraint, costs, self.costs, held_out)
+        shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
+        evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
+        by_row = evidence[0].row_costs is not None
+        request = self._request(scoring, constraint, costs, len(evidence), by_row).about(evidence[0].classes)
+        if request.objective.metric is None:
+            raise ValueError(
+                f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune with a metric of the "
+                "counts, or fit anew."
+            )
+        self.__dict__.update(self._tune(evidence, request, self._seed))
+        self._prevalence = shares
         return self
 
-    def get_metadata_routing(self):
+    @property
+    def fold_curves_(self) -> list[Any]:
+        """Curve of each fold for itself, at the prevalence that `curve_` is at."""
+        check_is_fitted(self, "estimator_")
+        parts = [part.at_prevalence(share) for part, share in zip(self._evidence, self._prevalence, strict=True)]
+        curves = [[part.part(fold).curve for fold in part.folds] for part in parts]
+        return curves[0] if len(curves) == 1 else curves
+
+    def get_metadata_routing(self) -> MetadataRouter:
         """Routes of metadata: estimator, splitter and scorer, and this object's own `costs`.
 
         Returns
@@ -415,12 +536,95 @@ class ThresholdTunerCV(TunedPredictions):
         sklearn.utils.metadata_routing.MetadataRouter
         """
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
-        for step, callee in (("estimator", "fit"), ("splitter", "split"), ("scorer", "score")):
-            part = {
-                "estimator": self.estimator,
-                "splitter": self.cv,
-                "scorer": routed_scorer(self.scoring),
-            }[step]
-            mapping = MethodMapping().add(callee=callee, caller="fit")
-            router.add(**{step: part}, method_mapping=mapping)
+        parts = {
+            "estimator": (self.estimator, "fit"),
+            "splitter": (self.cv, "split"),
+            "scorer": (_tuning.routed_scorer(self.scoring), "score"),
+        }
+        for name, (part, callee) in parts.items():
+            router.add(**{name: part}, method_mapping=MethodMapping().add(callee=callee, caller="fit"))
         return router
+
+    # ------------------------------------------------------------------ predictions
+    def _response(self, X: Any, method: str) -> NDArray[np.float64]:
+        """Return the response of `estimator_`, or the mean over the models that are averaged."""
+        check_is_fitted(self, "estimator_")
+        return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict labels: positive where the score reaches `best_threshold_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels as in `y`; an indicator matrix for several labels.
+        """
+        check_is_fitted(self, "estimator_")
+        values, method = self._response(X, self._response_method), self._response_method
+        if self._labels is None:
+            return th.decide(values, self.best_threshold_).astype(int)
+        scores = _tuning.binary_scores(values, method, self.classes_, self._labels[1])
+        return self._labels[th.decide(scores, self.best_threshold_).astype(int)]
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Probabilities of the classes, the mean over the averaged models.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2) or (n_samples, n_labels)
+            Columns in the order of `classes_`; for several labels P(label = 1).
+        """
+        return self._response(X, "predict_proba")
+
+    @available_if(_estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+        """
+        check_is_fitted(self, "estimator_")
+        if not self.estimators_:
+            return self.estimator_.predict_log_proba(X)
+        with np.errstate(divide="ignore"):  # a probability of zero
+            return np.log(self.predict_proba(X))
+
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Decision function, the mean over the averaged models.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        return self._response(X, "decision_function")
+
+    @property
+    def classes_(self) -> Any:
+        """Class labels, sorted."""
+        return self.estimator_.classes_
+
+    def __sklearn_tags__(self) -> Any:
+        tags, inner = super().__sklearn_tags__(), get_tags(self.estimator)
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_label = inner.classifier_tags.multi_label
+        tags.input_tags.sparse = inner.input_tags.sparse
+        return tags

@@ -79,6 +79,7 @@ def test_before_fit():
         lambda clf: clf.predict(X),
         lambda clf: clf.predict_proba(X),
         lambda clf: clf.decision_function(X),
+        lambda clf: clf.predict_log_proba(X),
         lambda clf: clf.score(X, y),
         lambda clf: clf.model_,
         lambda clf: clf.models_,

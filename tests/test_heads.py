@@ -195,7 +195,7 @@ def test_losses_equal_keras_own_value(name):
         assert answers.mean() == pytest.approx(expected, rel=1e-5)
         given = ops.convert_to_tensor(network.targets(y))
         assert float(network.keras_loss()(given, outputs)) == pytest.approx(expected, rel=1e-5)
-        np.testing.assert_array_equal(ops.convert_to_numpy(network.answers(given)), y)
+        np.testing.assert_array_equal(ops.convert_to_numpy(network.labels_of(given)), y)
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", None])

@@ -1,6 +1,7 @@
 """The benchmarks of the tuner run from end to end, with our own network too."""
 
 import importlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -89,3 +90,33 @@ def test_tuning_one_network(study, monkeypatch):
         result = network.run(name, 1)
         assert len(result["seconds"]) == 2
         assert 0 <= result["score"] <= 1
+
+
+def test_constraints_are_judged_by_the_truth(monkeypatch, tmp_path, capsys):
+    spec = importlib.util.spec_from_file_location("threshold_coverage", FOLDER / "coverage.py")
+    coverage = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(coverage)
+    for name, value in {"HERE": tmp_path, "SIZES": (400,), "DRAWS": 2}.items():
+        monkeypatch.setattr(coverage, name, value)
+    for name in ("ours", "ours_empirical"):
+        coverage.run(name)
+    capsys.readouterr()
+    coverage.compare()
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head == "| constraint | n | ours | ours_empirical |"
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| recall >= 0.85; specificity",
+        "| fpr <= 0.1; recall",
+        "| precision >= 0.75; recall",
+    ]
+    # a known threshold: half of the positives lie above their own mean
+    cut = coverage.expit(coverage.DISTANCE**2 / 2 + coverage.logit(coverage.SHARE))
+    assert coverage.truth(cut)["recall"] == pytest.approx(0.5)
+
+
+def test_speed_of_the_threshold_step(study, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["speed", "--rows", "500", "--repeats", "1"])
+    importlib.import_module("speed").main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[1] for row in rows] == ["scikit-learn", "exact sweep", "ours, argmax", "ours, stable"]
+    assert rows[1][4] == rows[2][4]  # the same maximum

@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 
 from sklearn_binnet import ThresholdTunerCV
-from sklearn_binnet._tuning._folds import binary_scores, fit_folds
+from sklearn_binnet._tuning import binary_scores, fit_folds
 
 X, Y = make_classification(300, weights=[0.7], flip_y=0.1, random_state=0)
 ROWS = [None, *(train for train, _ in StratifiedKFold(4).split(X, Y))]

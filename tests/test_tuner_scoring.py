@@ -9,7 +9,7 @@ from sklearn.metrics import get_scorer, make_scorer
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_binnet import ThresholdTunerCV
-from sklearn_binnet._tuning._objective import resolve_scoring
+from sklearn_binnet._tuning import resolve_scoring
 
 X, Y = make_classification(300, weights=[0.7], flip_y=0.2, class_sep=0.6, random_state=1)
 OOF = ThresholdTunerCV(GaussianNB(), cv=3).fit(X, Y).oof_scores_

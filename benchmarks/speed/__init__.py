@@ -6,7 +6,7 @@ Run `python -m benchmarks.speed` in the root of the repository.
 - `data.py`: the synthetic tables
 - `adapters/`: one small file a library
 - `measures.py`: what is timed, once in each fresh process
-- `members.py`: several networks at once, through this package's engine
+- `members.py`: several networks at once, through `fit_many`
 - `worker.py`, `runner.py`: the fresh processes and their order
 - `report.py`: medians, ratios, tables, files
 - `scaling.py`: how cost grows, and its picture

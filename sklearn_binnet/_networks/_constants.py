@@ -15,7 +15,7 @@ SCALE_FACTOR = 45.0
 (RealMLP has a scaling layer with a rate of its own: Holzmüller et al. 2024, section 3)."""
 
 N_ESTIMATORS = 5
-"""Networks of the default, each without one fold: more gained nothing (`benchmarks/README.md`, What was tried)."""
+"""Networks of the default, each without one fold: more gained nothing (`benchmarks/README.md`)."""
 
 PLANNED_EPOCHS = 32
 """Under a schedule that is planned from the first step to the last: more gained nothing in our study."""

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
-from sklearn_binnet._networks._piecewise import PiecewiseLinear, distinct_values, quantiles
+from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
 
 _BLOCK = 1 << 16
-_LARGEST = 1e6  # deviations; n training rows reach sqrt(n) at most, so this binds later rows only
-_LARGEST_RAW = 1e30  # as they are: sums of products with weights stay far from float32's 3.4e38
-_LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+_LARGEST_DEVIATION = 1e6  # n training rows reach sqrt(n) at most, so this binds later rows only
+_LARGEST_UNSCALED = 1e30  # sums of products with weights stay far from float32's 3.4e38
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Identity:
         """Columns that reach the first layer."""
         return self.n_features
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return X as float32.
 
         Raises
@@ -43,16 +42,16 @@ class Identity:
         ValueError
             A value is so large that a network of float32 numbers overflows.
         """
-        if X.size and max(X.max(), -X.min()) > _LARGEST_RAW:
-            row, column = np.argwhere(np.abs(X) > _LARGEST_RAW)[0]
+        if X.size and max(X.max(), -X.min()) > _LARGEST_UNSCALED:
+            row, column = np.argwhere(np.abs(X) > _LARGEST_UNSCALED)[0]
             raise ValueError(
                 f"column {column} of the columns of numbers holds {X[row, column]:g}. With encoding=None columns go to "
-                f"the network as they are, in float32, where sizes above {_LARGEST_RAW:g} overflow. Scale the column, "
-                "or let encoding='standardize' do it."
+                f"the network as they are, in float32, where sizes above {_LARGEST_UNSCALED:g} overflow. Scale the "
+                "column, or let encoding='standardize' do it."
             )
         return X.astype(np.float32)
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> Identity:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> Identity:
         """Return self: there is nothing to learn."""
         return self
 
@@ -60,7 +59,7 @@ class Identity:
         """Return the Keras tensor of encoded columns; what `transform` refuses is cut, as a graph cannot refuse."""
         import keras
 
-        return keras.ops.clip(inputs, -_LARGEST_RAW, _LARGEST_RAW)
+        return keras.ops.clip(inputs, -_LARGEST_UNSCALED, _LARGEST_UNSCALED)
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,9 @@ class Standardizer:
     """Sum of the weights of the rows learnt from."""
 
     @classmethod
-    def fit(cls, X: NDArray, sample_weight: NDArray | None = None) -> Standardizer:
+    def fit(cls, X: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> Standardizer:
         """Learn from the rows of X (n, d), weighted."""
-        X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+        X = np.clip(X, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         difference = X - X[0]
         span = np.abs(difference).max(axis=0)
@@ -95,7 +94,7 @@ class Standardizer:
         deviation = span * np.sqrt(weight @ difference**2 / total)
         return cls(X[0] + span * center, deviation, float(total))
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> Standardizer:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> Standardizer:
         """Return the standardizer that has seen the rows of X as well."""
         new = Standardizer.fit(X, sample_weight)
         total = self.weight_seen + new.weight_seen
@@ -119,17 +118,17 @@ class Standardizer:
         """Columns that reach the first layer."""
         return len(self.mean)
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the standardized columns, float32 (n, d)."""
         out = np.empty(X.shape, np.float32)
         factor = self.factor
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block = np.clip(X[rows], -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+            block = np.clip(X[rows], -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
             block -= self.mean
             with np.errstate(over="ignore"):
                 block *= factor
-            out[rows] = np.clip(block, -_LARGEST, _LARGEST, out=block)
+            out[rows] = np.clip(block, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=block)
         return out
 
     def keras(self, inputs: Any) -> Any:
@@ -140,10 +139,10 @@ class Standardizer:
         # takes no deviation below 1e-7.)
         rescaling = keras.layers.Rescaling
         centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(
-            keras.ops.clip(inputs, -_LARGEST_INPUT, _LARGEST_INPUT)
+            keras.ops.clip(inputs, -LARGEST_INPUT, LARGEST_INPUT)
         )
         scaled = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
-        return keras.ops.clip(scaled, -_LARGEST, _LARGEST)
+        return keras.ops.clip(scaled, -_LARGEST_DEVIATION, _LARGEST_DEVIATION)
 
 
 Numbers = Identity | Standardizer | PiecewiseLinear
@@ -175,8 +174,8 @@ class ColumnEncoder:
     def fit(
         cls,
         encoding: str | None,
-        X: NDArray,
-        sample_weight: NDArray | None = None,
+        X: NDArray[Any],
+        sample_weight: NDArray[Any] | None = None,
         *,
         n_bins: int = 8,
         n_levels: Sequence[int] = (),
@@ -202,7 +201,7 @@ class ColumnEncoder:
         indicated = np.flatnonzero(missing.any(axis=0))
         return cls(X.shape[1], numbers, fill, indicated, inner, tuple(few), tuple(many))
 
-    def update(self, X: NDArray, sample_weight: NDArray | None) -> ColumnEncoder:
+    def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> ColumnEncoder:
         """Return the encoder that has seen the rows of X as well; what it gives keeps its shape."""
         return replace(self, inner=self.inner.update(self._filled(X)[0], sample_weight))
 
@@ -230,7 +229,7 @@ class ColumnEncoder:
         """Levels of every embedded category, the unknown one included."""
         return tuple(n + 1 for _, n in self.embedded)
 
-    def transform(self, X: NDArray) -> NDArray[np.float32]:
+    def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the encoded columns, float32 (n, n_encoded)."""
         Z, missing = self._filled(X)
         encoded = self.inner.transform(Z)
@@ -241,7 +240,7 @@ class ColumnEncoder:
         blocks += [(X[:, j, None] + 1).astype(np.float32) for j, _ in self.embedded]
         return np.concatenate(blocks, axis=1)
 
-    def _filled(self, X: NDArray) -> tuple[NDArray, NDArray[np.bool_]]:
+    def _filled(self, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the columns of numbers with nothing missing, and what was."""
         Z = X[:, self.numbers] if len(self.numbers) < self.n_features else X
         missing = np.isnan(Z)
@@ -266,7 +265,7 @@ class ColumnEncoder:
         return ops.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
 
 
-def _medians(Z: NDArray, missing: NDArray[np.bool_], sample_weight: NDArray | None) -> NDArray[np.float64]:
+def _medians(Z: NDArray[Any], missing: NDArray[np.bool_], sample_weight: NDArray[Any] | None) -> NDArray[np.float64]:
     """Return the weighted median of every column over what is not missing, 0 where nothing is left."""
     weight = np.ones(len(Z)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     out = np.zeros(Z.shape[1])

@@ -15,7 +15,7 @@ from sklearn_binnet._training._random import isolated_random
 class Fitted(ABC):
     """Trained networks of one architecture. They predict the mean of their log-odds, divided by the temperature."""
 
-    def __init__(self, encoder: ColumnEncoder, weights: list[list[NDArray]], n_labels: int):
+    def __init__(self, encoder: ColumnEncoder, weights: list[list[NDArray[Any]]], n_labels: int):
         self.encoder = encoder
         self.weights = weights
         """Of every network, in the order of `keras.Model.weights`."""
@@ -28,12 +28,12 @@ class Fitted(ABC):
         """Leave Keras' models out of pickles."""
         return vars(self) | {"_keras_models": None}
 
-    def logits(self, X: NDArray) -> NDArray[np.float64]:
+    def logits(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Return the final log-odds (n, L) of raw rows."""
         return self.mean_logits(X) / self.temperature
 
     @abstractmethod
-    def mean_logits(self, X: NDArray, member: int | None = None) -> NDArray[np.float64]:
+    def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over networks, or those of one."""
 
     @abstractmethod

@@ -61,7 +61,7 @@ def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any,
     import keras
 
     if np.all(weights == weights[:, :1]):
-        return network.keras_loss(), network.answers, network.targets(y), weights[:, 0]
+        return network.keras_loss(), network.labels_of, network.targets(y), weights[:, 0]
 
     L = network.n_labels
 

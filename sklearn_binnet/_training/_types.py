@@ -51,7 +51,7 @@ class Network(Protocol):
     def targets(self, y: NDArray) -> NDArray:
         """Return `y` in the form that `keras_loss` compares with outputs."""
 
-    def answers(self, targets: Any) -> Any:
+    def labels_of(self, targets: Any) -> Any:
         """Return the 0/1 tensor (n, L) that `targets`, as a tensor, stands for."""
 
     def keras_loss(self) -> Any:

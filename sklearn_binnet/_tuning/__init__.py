@@ -1,9 +1,48 @@
 """Behind `ThresholdTunerCV`: models, evidence and the choice of a threshold.
 
-- `_folds.py`, `_crossfit.py`: fit the folds and the refitted model; scores of rows that a model was not fitted on
-- `_evidence.py`: these scores with what is known of their rows
-- `_objective.py`, `_costs.py`: from what a user calls a score or a cost to a function of the counts
-- `_tune.py`: from evidence to a threshold; `_multilabel.py`: one threshold a label
-- `_predictions.py`: what a tuned classifier predicts
+- `_crossfit.py`: fits the folds and the refitted model; scores of rows that a model was not fitted on
+- `_evidence.py`: these scores with what is known of their rows, a list with an entry for each label
+- `_objective.py`: from what a user calls a score or a cost to a function of the counts
+- `_tune.py`: what was asked for, and from evidence to a threshold for each label
 - `_row_scorers.py`: scorers that are no function of the counts
 """
+
+from sklearn_binnet._tuning._crossfit import (
+    CrossFit,
+    average_response,
+    binary_scores,
+    cross_fit,
+    fit_folds,
+    label_scores,
+    make_splits,
+    route_unrouted,
+    use_own,
+    use_prefit,
+)
+from sklearn_binnet._tuning._evidence import Evidence, collect
+from sklearn_binnet._tuning._objective import asks_for_cost, check_row_costs, resolve_scoring, routed_scorer
+from sklearn_binnet._tuning._tune import Request, Tuned, recost, resolve_request, tune
+
+__all__ = [
+    "CrossFit",
+    "Evidence",
+    "Request",
+    "Tuned",
+    "asks_for_cost",
+    "average_response",
+    "binary_scores",
+    "check_row_costs",
+    "collect",
+    "cross_fit",
+    "fit_folds",
+    "label_scores",
+    "make_splits",
+    "recost",
+    "resolve_request",
+    "resolve_scoring",
+    "route_unrouted",
+    "routed_scorer",
+    "tune",
+    "use_own",
+    "use_prefit",
+]

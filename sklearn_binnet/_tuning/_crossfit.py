@@ -3,96 +3,99 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import (
-    ShuffleSplit,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-    check_cv,
-)
+from sklearn.model_selection import ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit, check_cv
 from sklearn.pipeline import Pipeline
-from sklearn.utils import get_tags
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_binnet._compat import num_samples, safe_indexing
-from sklearn_binnet._tuning._folds import fit_folds, last_step, response
+from sklearn_binnet._compat import BaseSearchCV, index_params, num_samples, safe_indexing
+
+Rows = NDArray[np.intp]
+
+
+class HeldOut(NamedTuple):
+    """Rows that a model was not fitted on, its response to them as it comes, and its classes."""
+
+    rows: Rows
+    values: NDArray
+    classes: Any
 
 
 @dataclass
 class CrossFit:
-    """Fitted models and their responses to held-out rows.
-
-    Attributes
-    ----------
-    model : estimator
-        The model that stays.
-    fold_models : list of estimators
-        Models of the folds; empty where none were fitted.
-    method : str
-        Name of the response method.
-    folds : list of (rows, values, classes)
-        Held-out rows of each fold, the response to them as it comes and the classes of the model.
-    """
+    """Fitted models and their responses to held-out rows."""
 
     model: Any
+    """The model that stays."""
     method: str
-    folds: list
-    fold_models: list = field(default_factory=list)
+    """Name of the response method."""
+    folds: list[HeldOut]
+    fold_models: list[Any] = field(default_factory=list)
+    """Models of the folds; empty where none were fitted."""
 
 
-def make_splits(cv, X, y, *, refit, random_state, multilabel, split_params):
-    """Draw the splits, once.
-
-    Returns
-    -------
-    list of (train, test), or None for ``cv="prefit"`` and ``cv="oof"``
-    """
-    if isinstance(cv, str):  # "prefit" or "oof", as validated
-        return None
+def make_splits(
+    cv: Any, X: Any, y: NDArray, *, refit: bool, random_state: Any, split_params: dict[str, Any]
+) -> list[tuple[Rows, Rows]]:
+    """Draw the splits into training and test rows, once."""
+    multilabel = y.ndim > 1
     if isinstance(cv, Real) and 0 < float(cv) < 1:
         shuffle = ShuffleSplit if multilabel else StratifiedShuffleSplit
         splitter = shuffle(n_splits=1, test_size=cv, random_state=random_state)
     elif cv is None and not multilabel:
-        largest = np.unique(np.asarray(y), return_counts=True)[1].max()
+        largest = np.unique(y, return_counts=True)[1].max()
         splitter = StratifiedKFold(max(2, min(5, int(largest))))
     else:
         splitter = check_cv(cv, y=y, classifier=True)
     splits = list(splitter.split(X, y, **split_params))
     if not refit and len(splits) > 1:
         raise ValueError(
-            "When cv has several folds, refit cannot be False. Pass refit=True, or a cv with one "
-            f"split; got {len(splits)} splits."
+            "When cv has several folds, refit cannot be False. Pass refit=True, or a cv with one split; got "
+            f"{len(splits)} splits."
         )
     return splits
 
 
-def fit_models(estimator, X, y, splits, *, cv, methods, refit, own_oof, fit_params, n_jobs):
-    """Fit the models, or take the one that is fitted already.
+def cross_fit(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    splits: list[tuple[Rows, Rows]],
+    *,
+    methods: Sequence[str],
+    refit: bool,
+    own_oof: bool,
+    fit_params: dict[str, Any],
+    n_jobs: int | None,
+) -> CrossFit:
+    """Fit the model that stays, on all rows if `refit`, and the models of the folds.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X, y : array-like
-    splits : list of (train, test) or None
-        None for ``cv="prefit"`` and ``cv="oof"``.
-    cv : object
-        As given to the tuner.
-    methods, refit, own_oof, fit_params, n_jobs
-        As in `cross_fit`.
-
-    Returns
-    -------
-    CrossFit
+    With `own_oof`, out-of-fold probabilities that the model itself holds after its fit replace the folds.
     """
-    if splits is None:
-        return use_own(estimator, X, methods) if cv == "oof" else use_prefit(estimator, X, y, methods)
-    options = {"methods": methods, "refit": refit, "own_oof": own_oof, "fit_params": fit_params, "n_jobs": n_jobs}
+    own_oof = own_oof and refit and methods[0] == "predict_proba" and may_hold_out(estimator)
+    models: list[Any] = []
     try:
-        return cross_fit(estimator, X, y, splits, **options)
+        if own_oof:
+            models = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
+            proba = own_proba(models[0], num_samples(X))
+            if proba is not None:
+                return CrossFit(models[0], "predict_proba", [_own_fold(models[0], proba)])
+        splits = _with_both_classes(y, splits)
+        row_sets: list[Rows | None] = [np.asarray(train) for train, _ in splits]
+        if not own_oof and (refit or not row_sets):
+            row_sets = [None, *row_sets]
+        models += fit_folds(estimator, X, y, row_sets, fit_params, n_jobs)
     except ValueError as error:
         if y.ndim > 1 and not get_tags(estimator).classifier_tags.multi_label:
             name = type(estimator).__name__
@@ -101,10 +104,44 @@ def fit_models(estimator, X, y, splits, *, cv, methods, refit, own_oof, fit_para
                 f"classifier takes no such matrix: if {name} does not, tune OneVsRestClassifier({name}(...))."
             )
         raise
+    fold_models = models[len(models) - len(splits) :]
+    folds, method = [], methods[0]
+    for fitted, (_, test) in zip(fold_models, splits, strict=True):
+        values, method = response(fitted, safe_indexing(X, test), methods)
+        folds.append(HeldOut(np.asarray(test), values, fitted.classes_))
+    return CrossFit(models[0], method, folds, fold_models if refit else [])
 
 
-def use_prefit(estimator, X, y, methods):
-    """Scores of an estimator that is fitted already, on rows that it has not seen."""
+def _with_both_classes(y: NDArray, splits: list[tuple[Rows, Rows]]) -> list[tuple[Rows, Rows]]:
+    """Keep the splits whose training rows hold two classes (any, for multilabel targets)."""
+    if y.ndim > 1:
+        return splits
+    kept = [(train, test) for train, test in splits if len(np.unique(y[train])) > 1]
+    counts = np.unique(y, return_counts=True)[1]
+    if not kept and len(counts) > 1 and counts.min() > 1:
+        warnings.warn(
+            "None of the folds of `cv` has training rows of both classes; two stratified folds are used instead. "
+            "Pass a splitter that shuffles or stratifies.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return list(StratifiedKFold(2).split(y, y))
+    if len(kept) < len(splits) and len(counts) > 1:
+        warnings.warn(
+            f"{len(splits) - len(kept)} of {len(splits)} folds have training rows of one class "
+            "only and are left out; use fewer or stratified folds.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return kept
+    return splits
+
+
+# ------------------------------------------------------------------ what a fitted estimator knows already
+
+
+def use_prefit(estimator: Any, X: Any, y: NDArray, methods: Sequence[str]) -> CrossFit:
+    """Take the scores of an estimator that is fitted already, on rows that it has not seen."""
     values, method = response(estimator, X, methods)
     if y.ndim > 1 and values.shape != y.shape:
         raise ValueError(
@@ -117,24 +154,24 @@ def use_prefit(estimator, X, y, methods):
             "follow its out-of-fold probabilities, row by row. Scores of rows that a model has seen are too good to "
             "choose a threshold by. Pass cv='oof' to use the out-of-fold ones, or rows that it has not seen.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
-    return CrossFit(estimator, method, [(np.arange(num_samples(X)), values, estimator.classes_)])
+    return CrossFit(estimator, method, [HeldOut(np.arange(num_samples(X)), values, estimator.classes_)])
 
 
-def _looks_seen(estimator, values):
-    """Whether probabilities of some rows follow the out-of-fold ones that the estimator holds of as many rows."""
+def _looks_seen(estimator: Any, values: NDArray) -> bool:
+    """Return whether probabilities follow the out-of-fold ones that the estimator holds of as many rows."""
     own = own_proba(estimator, len(values))
     if own is None:
         return False
     rows, own, _ = _own_fold(estimator, own)
     own, values = (part - part.mean(axis=0) for part in (own, np.asarray(values[rows], dtype=np.float64)))
     size = np.linalg.norm(own) * np.linalg.norm(values)
-    return own.shape == values.shape and np.sum(own * values) > 0.5 * size
+    return bool(own.shape == values.shape and np.sum(own * values) > 0.5 * size)
 
 
-def use_own(estimator, X, methods):
-    """Out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
+def use_own(estimator: Any, X: Any, methods: Sequence[str]) -> CrossFit:
+    """Take the out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
     proba = own_proba(estimator, num_samples(X))
     name = type(last_step(estimator)).__name__
     if proba is None:
@@ -150,14 +187,14 @@ def use_own(estimator, X, methods):
     return CrossFit(estimator, "predict_proba", [_own_fold(estimator, proba)])
 
 
-def own_proba(estimator, n_samples):
-    """Out-of-fold probabilities that a fitted estimator holds, one a row; None if it has none that are."""
+def own_proba(estimator: Any, n_samples: int) -> NDArray | None:
+    """Return the out-of-fold probabilities that a fitted estimator holds, one a row; None if it has none that are."""
     proba = getattr(last_step(estimator), "oof_proba_", None)
     usable = proba is not None and len(proba) == n_samples and _keeps_rows_and_secrets(estimator)
     return np.asarray(proba) if usable else None
 
 
-def _shortcoming(estimator, n_samples):
+def _shortcoming(estimator: Any, n_samples: int) -> str:
     proba = getattr(last_step(estimator), "oof_proba_", None)
     if proba is None:
         return "has none"
@@ -169,69 +206,22 @@ def _shortcoming(estimator, n_samples):
     )
 
 
-def cross_fit(estimator, X, y, splits, *, methods, refit, own_oof, fit_params, n_jobs):
-    """Fit the model that stays and the models of the folds.
+def may_hold_out(estimator: Any) -> bool:
+    """Return whether it is worth fitting to all rows first, to see whether out-of-fold probabilities come of it.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X, y : array-like
-    splits : list of (train, test)
-    methods : list of str
-        Response methods in the order of preference.
-    refit : bool
-        Whether the model that stays is fitted on all rows.
-    own_oof : bool
-        Whether out-of-fold probabilities that the model offers itself may replace the folds.
-    fit_params : dict
-    n_jobs : int or None
-
-    Returns
-    -------
-    CrossFit
-    """
-    model = None
-    wanted = own_oof and methods[0] == "predict_proba" and _keeps_rows_and_secrets(estimator)
-    if refit and wanted and may_hold_out(estimator) and not _holds_other_rows(estimator):
-        (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-        proba = own_proba(model, num_samples(X))
-        if proba is not None:
-            return CrossFit(model, "predict_proba", [_own_fold(model, proba)])
-    splits = _with_both_classes(y, splits)
-    row_sets = [np.asarray(train) for train, _ in splits]
-    if refit and model is None:
-        model, *models = fit_folds(estimator, X, y, [None, *row_sets], fit_params, n_jobs)
-    else:
-        models = fit_folds(estimator, X, y, row_sets, fit_params, n_jobs)
-    if not refit and not models:
-        (model,) = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-    folds, method = [], methods[0]
-    for fitted, (_, test) in zip(models, splits, strict=True):
-        values, method = response(fitted, safe_indexing(X, test), methods)
-        folds.append((np.asarray(test), values, fitted.classes_))
-    if not refit and models:
-        return CrossFit(models[0], method, folds)
-    return CrossFit(model, method, folds, models)
-
-
-def _holds_other_rows(estimator):
-    """Whether out-of-fold probabilities are there before the fit, as those of a frozen model: of other rows."""
-    return hasattr(last_step(clone(estimator)), "oof_proba_")
-
-
-def may_hold_out(estimator):
-    """Whether it is worth fitting to all rows first, to see whether out-of-fold probabilities come of it.
-
-    Not where one network is trained, which has no folds of its own: it is trained side by side with the tuner's.
+    Not where the last step is one network, which has no folds of its own: it is trained side by side with the tuner's.
+    Not where a clone holds some already: those of a frozen model are of other rows.
     """
     step = last_step(estimator)
     n_estimators = getattr(step, "n_estimators", None)
     single = n_estimators is None and getattr(step, "model", None) is not None  # a user's network, one by default
-    return n_estimators != 1 and not single
+    if n_estimators == 1 or single or not _keeps_rows_and_secrets(estimator):
+        return False
+    return not hasattr(last_step(clone(estimator)), "oof_proba_")
 
 
-def _keeps_rows_and_secrets(model):
-    """Whether out-of-fold scores of the last step are out of fold for the whole model, row by row.
+def _keeps_rows_and_secrets(model: Any) -> bool:
+    """Return whether out-of-fold scores of the last step are out of fold for the whole model, row by row.
 
     Not behind a step that learns from y, as it has seen the answers of every fold; nor in a pipeline of another
     kind, which may resample rows.
@@ -241,8 +231,8 @@ def _keeps_rows_and_secrets(model):
     return type(model) is Pipeline and all(never_sees_y(step) for _, step in model.steps[:-1])
 
 
-def never_sees_y(step):
-    """Whether it is known that a transformer, and all that it is made of, learns nothing from y.
+def never_sees_y(step: Any) -> bool:
+    """Return whether it is known that a transformer, and all that it is made of, learns nothing from y.
 
     It is known of scikit-learn's own transformers, by their tags. A class from elsewhere may use y whatever its
     signature says.
@@ -258,15 +248,15 @@ def never_sees_y(step):
     return all(never_sees_y(part) for value in step.get_params(deep=False).values() for part in _parts(value))
 
 
-def _parts(value):
-    """Estimators in a parameter, in lists of tuples too."""
+def _parts(value: Any) -> list[Any]:
+    """Return the estimators in a parameter, in lists of tuples too."""
     if isinstance(value, list | tuple):
         return [part for item in value for part in _parts(item)]
     return [value] if hasattr(value, "fit") and not isinstance(value, type) else []
 
 
-def _own_fold(model, proba):
-    """One fold of all rows from the out-of-fold probabilities of a model."""
+def _own_fold(model: Any, proba: NDArray) -> HeldOut:
+    """Return one fold of all rows, from the out-of-fold probabilities of a model."""
     classes = model.classes_
     if proba.ndim == 1:
         # One column is P(positive class of the model), which need not be its last class.
@@ -274,39 +264,206 @@ def _own_fold(model, proba):
         flip = positive is not None and positive == classes[0] != classes[1]
         proba = np.column_stack([proba, 1 - proba] if flip else [1 - proba, proba])
     rows = np.flatnonzero(np.isfinite(proba).all(axis=1))
-    return rows, proba[rows], classes
+    return HeldOut(rows, proba[rows], classes)
 
 
-def _with_both_classes(y, splits):
-    """Keep the splits whose training rows hold two classes (any, for multilabel targets)."""
-    y = np.asarray(y)
-    if y.ndim > 1:
-        return splits
-    kept = [(train, test) for train, test in splits if len(np.unique(y[train])) > 1]
-    counts = np.unique(y, return_counts=True)[1]
-    if not kept and len(counts) > 1 and counts.min() > 1:
-        warnings.warn(
-            "None of the folds of `cv` has training rows of both classes; two stratified folds are used instead. "
-            "Pass a splitter that shuffles or stratifies.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return list(StratifiedKFold(2).split(y, y))
-    if len(kept) < len(splits) and len(np.unique(y)) > 1:
-        warnings.warn(
-            f"{len(splits) - len(kept)} of {len(splits)} folds have training rows of one class "
-            "only and are left out; use fewer or stratified folds.",
-            UserWarning,
-            stacklevel=4,
-        )
-        return kept
-    return splits
+# ------------------------------------------------------------------ fitting
 
 
-def average_response(models, X, methods):
-    """Mean response of several models."""
-    total, method = response(models[0], X, methods)
-    total = total.astype(np.float64)
+def fit_folds(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    row_sets: Sequence[Rows | None],
+    fit_params: dict[str, Any] | None = None,
+    n_jobs: int | None = None,
+) -> list[Any]:
+    """Fit a clone of an estimator on each of several sets of rows; None means all rows.
+
+    If the estimator, or the last step of a pipeline, has a method ``fit_many(fits) -> list of fitted estimators``,
+    all fits are handed to it at once, as a list of ``(X, y, fit_params)``; it is called on an unfitted clone and keeps
+    their order. In a pipeline each fit gets rows that were transformed by transformers fitted on these rows alone.
+    Parameters of `fit` with one value a row are cut to the rows of each fit.
+    """
+    fit_params = fit_params or {}
+    if len(row_sets) > 1:
+        together = _fit_together(estimator, X, y, row_sets, fit_params)
+        if together is not None:
+            return together
+    return Parallel(n_jobs=n_jobs)(
+        delayed(_fit_one)(clone(estimator), *_cut(X, y, fit_params, rows)) for rows in row_sets
+    )
+
+
+def _fit_one(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
+    return estimator.fit(X, y, **params)
+
+
+def _cut(X: Any, y: Any, params: dict[str, Any], rows: Rows | None) -> tuple[Any, Any, dict[str, Any]]:
+    if rows is None:
+        return X, y, index_params(X, params)
+    return safe_indexing(X, rows), safe_indexing(y, rows), index_params(X, params, indices=rows)
+
+
+def _fit_together(
+    estimator: Any, X: Any, y: Any, row_sets: Sequence[Rows | None], fit_params: dict[str, Any]
+) -> list[Any] | None:
+    """Fit through `fit_many`, or return None where there is none or it would not be the same."""
+    last = last_step(estimator)
+    if getattr(last, "_skl_callbacks", None):  # they follow one fit at a time
+        return None
+    # A method of the class itself: a wrapper such as FrozenEstimator hands on the methods of what is inside.
+    if not hasattr(type(last), "fit_many"):
+        return None
+    if last is estimator:
+        return clone(estimator).fit_many([_cut(X, y, fit_params, rows) for rows in row_sets])
+    if type(estimator) is not Pipeline or getattr(estimator, "transform_input", None):
+        return None  # other pipelines may resample, and `transform_input` asks for fit parameters to be transformed
+    params = _last_step_params(estimator, fit_params)
+    if params is None:
+        return None
+    fronts, fits = [], []
+    for rows in row_sets:
+        X_rows, y_rows, step_params = _cut(X, y, params, rows)
+        front = clone(estimator[:-1]) if len(estimator) > 1 else None
+        fronts.append(front)
+        fits.append((X_rows if front is None else front.fit_transform(X_rows, y_rows), y_rows, step_params))
+    models = clone(last).fit_many(fits)
+    return [_assemble(estimator, front, model) for front, model in zip(fronts, models, strict=True)]
+
+
+def _last_step_params(pipeline: Pipeline, fit_params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the parameters of the last step; None if a transformer is to get some too."""
+    last = pipeline.steps[-1][0]
+    if not fit_params:
+        return {}
+    if get_config()["enable_metadata_routing"]:
+        routed = process_routing(pipeline, "fit", **fit_params)
+        others = [step for name, step in routed.items() if name != last]
+        if any(params for step in others for params in step.values()):
+            return None
+        return dict(routed[last].fit)
+    if any(not key.startswith(f"{last}__") for key in fit_params):
+        return None
+    return {key.removeprefix(f"{last}__"): value for key, value in fit_params.items()}
+
+
+def _assemble(pipeline: Pipeline, front: Pipeline | None, model: Any) -> Pipeline:
+    fitted = clone(pipeline)
+    fitted.steps = [*(front.steps if front is not None else []), (pipeline.steps[-1][0], model)]
+    return fitted
+
+
+def last_step(estimator: Any) -> Any:
+    """Return the estimator itself, or the last step of a pipeline."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+# ------------------------------------------------------------------ scores
+
+
+def response(estimator: Any, X: Any, methods: Sequence[str]) -> tuple[NDArray, str]:
+    """Return the response of an estimator as it comes, by the first of `methods` it has, and the method's name."""
+    for method in methods:
+        if hasattr(estimator, method):
+            values = getattr(estimator, method)(X)
+            if isinstance(values, list):  # multilabel trees: one (n, 2) array a label
+                values = _stack_labels(values, estimator.classes_)
+            return np.asarray(values), method
+    raise ValueError(
+        f"`response_method` asks for {' or '.join(methods)}, which {type(estimator).__name__} does not have."
+    )
+
+
+def average_response(models: Sequence[Any], X: Any, methods: Sequence[str]) -> NDArray[np.float64]:
+    """Return the mean response of several models."""
+    total = response(models[0], X, methods)[0].astype(np.float64)
     for model in models[1:]:
         total = total + response(model, X, methods)[0]
-    return total / len(models), method
+    return total / len(models)
+
+
+def _stack_labels(values: list[NDArray], classes: Any) -> NDArray:
+    """Return one array (n, L) of the probability of 1 from a list of arrays, one a label."""
+    columns = []
+    for proba, known in zip(values, classes, strict=True):
+        hit = np.flatnonzero(np.asarray(known) == 1)
+        columns.append(proba[:, hit[0]] if hit.size else np.zeros(len(proba)))
+    return np.column_stack(columns)
+
+
+def label_scores(values: NDArray, method: str, classes: Any, pos_label: Any, several: bool) -> NDArray[np.float64]:
+    """Return the score of each label (n, L) from a response; that of the positive class, (n, 1), for one question."""
+    scores = np.asarray(values) if several else binary_scores(values, method, classes, pos_label)[:, None]
+    return scores.astype(np.float64, copy=False)
+
+
+def binary_scores(values: NDArray, method: str, classes: Any, pos_label: Any) -> NDArray:
+    """Return the scores of the positive class (n,) from the response of a binary classifier with these classes."""
+    classes = np.asarray(classes)
+    index = np.flatnonzero(classes == pos_label)
+    if len(classes) > 1 and not index.size:
+        raise ValueError(
+            f"`estimator` answers with the classes {classes.tolist()}, and the positive label {pos_label!r} is not "
+            "among them; it must keep the labels of `y`."
+        )
+    if len(classes) == 1:  # a model that has seen one class only is sure of it
+        sure = 1.0 if index.size else 0.0
+        sure = sure if method == "predict_proba" else np.copysign(1.0, sure - 0.5)
+        return np.full(len(values), sure)
+    positive_last = index[0] == 1
+    if method == "decision_function":
+        values = values.reshape(-1)
+        return values if positive_last else -values
+    if values.ndim == 2 and values.shape[1] == 2:
+        return values[:, index[0]]
+    if values.ndim == 1 and values.size == 2 and np.isclose(values.sum(), 1):
+        return values[index]  # one row, squeezed
+    values = values.reshape(-1)  # P(classes[1]) alone
+    return values if positive_last else 1 - values
+
+
+# ------------------------------------------------------------------ metadata
+
+
+def route_unrouted(estimator: Any, params: dict[str, Any], fits: bool = True) -> Bunch:
+    """Send metadata where it belongs when metadata routing is off; return what `process_routing` would.
+
+    `sample_weight` goes to the estimator (its last step, or the one inside a search), unless nothing is fitted, and to
+    the curve; `groups` to the splitter, the rest to the estimator.
+    """
+    params = dict(params)
+    weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
+    if weight is not None:
+        key, refuses = _weight_key(estimator)
+        if key is not None:
+            params[key] = weight
+        elif fits:
+            warnings.warn(
+                f"{type(refuses).__name__}.fit takes no sample_weight without metadata routing, so the weights serve "
+                "the threshold only.",
+                UserWarning,
+                stacklevel=4,
+            )
+    return Bunch(
+        estimator=Bunch(fit=params),
+        splitter=Bunch(split={} if groups is None else {"groups": groups}),
+        scorer=Bunch(score={} if weight is None else {"sample_weight": weight}),
+    )
+
+
+def _weight_key(estimator: Any) -> tuple[str | None, Any]:
+    """Return the name under which `fit` takes the weights of rows without metadata routing; None and who refuses."""
+    if isinstance(estimator, Pipeline):
+        key, refuses = _weight_key(estimator[-1])
+        return (None if key is None else f"{estimator.steps[-1][0]}__{key}"), refuses
+    kinds = {kind.__name__ for kind in type(estimator).__mro__}
+    if isinstance(estimator, BaseSearchCV) or type(estimator).__name__ == "RFE":  # these hand all parameters on
+        return _weight_key(estimator.estimator)
+    if kinds & {"VotingClassifier", "StackingClassifier"}:  # these hand on this name alone
+        members = [member for _, member in estimator.estimators if not isinstance(member, str)]
+        if getattr(estimator, "final_estimator", None) is not None:
+            members.append(estimator.final_estimator)
+        refusing = [member for member in members if not has_fit_parameter(member, "sample_weight")]
+        return (None, refusing[0]) if refusing else ("sample_weight", None)
+    return ("sample_weight", None) if has_fit_parameter(estimator, "sample_weight") else (None, estimator)

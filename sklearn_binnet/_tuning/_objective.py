@@ -1,13 +1,14 @@
-"""From what a user calls a score to a function of the counts."""
+"""From what a user calls a score or a cost to a function of the counts."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn import metrics as skm
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 from sklearn.utils.metadata_routing import MetadataRequest
@@ -15,65 +16,96 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import is_scorer, scorer_parts
 from sklearn_binnet._thresholds import _metrics as formulas
+from sklearn_binnet._tuning._evidence import Evidence
 
 
 @dataclass(frozen=True)
 class Objective:
     """What a tuner maximises.
 
-    Exactly one of `metric` and `score_labels` is there: a metric of the counts, or a function
-    ``score_labels(X, y, predicted, scores, **metadata) -> float`` that has to be called once for
-    each candidate threshold (with a `sample_weight` only if it `takes_weight`).
+    Exactly one of `metric` and `score_rows` is there: a metric of the counts, or a function
+    ``score_rows(decided, X, y, **metadata) -> float`` of the decisions that one threshold makes, which has to be
+    called once for each candidate threshold (with a `sample_weight` only if it `takes_weight`).
     """
 
     name: str
     metric: th.Metric | None = None
-    score_labels: Callable | None = None
+    score_rows: Callable[..., float] | None = None
     pos_label: Any = None
     takes_weight: bool = True
+    is_cost: bool = False
+    bayes: float | None = None
+    """For costs: the cheapest threshold on calibrated probabilities."""
 
-    def utility(self, tn, fp, fn, tp):
-        """Value to maximise at each cut."""
+    def utility(self, tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
+        """Return the value to maximise at each cut."""
         assert self.metric is not None
         return self.metric.utility(tn, fp, fn, tp)
+
+    def about(self, classes: tuple[Any, Any]) -> Objective:
+        """Return the objective for these negative and positive labels: turned around where it is about the other."""
+        if self.pos_label in (None, classes[1]):
+            return self
+        if self.pos_label != classes[0]:
+            raise ValueError(
+                f"`scoring` has pos_label={self.pos_label!r}, which is not among the classes {list(classes)}."
+            )
+        if self.metric is None:
+            return self
+        function = self.metric.function
+        return replace(self, metric=replace(self.metric, function=lambda tn, fp, fn, tp: function(tp, fn, fp, tn)))
+
+
+class Decided:
+    """Stands in for an estimator: gives back the decisions that one threshold makes, and the scores."""
+
+    _estimator_type = "classifier"
+
+    def __init__(self, positive: NDArray[np.bool_], scores: NDArray, classes: tuple[Any, Any]) -> None:
+        self.classes_ = np.unique(np.array(classes))
+        self._flip = self.classes_[-1] != classes[1]
+        self._labels = np.where(positive, classes[1], classes[0])
+        self._scores = scores
+
+    def predict(self, X: Any) -> NDArray:
+        """Return the decisions."""
+        return self._labels
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Return the scores as probabilities, in the order of `classes_`."""
+        columns = [1 - self._scores, self._scores]
+        return np.column_stack(columns[::-1] if self._flip else columns)
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Return the scores of the last class."""
+        return -self._scores if self._flip else self._scores
 
 
 class CurveWeights:
     """Asks metadata routing for the `sample_weight` of metrics that are given by name."""
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """Request `sample_weight` for scoring."""
         request = MetadataRequest(owner="scoring")
         request.score.add_request(param="sample_weight", alias=True)
         return request
 
 
-def routed_scorer(scoring):
+def routed_scorer(scoring: Any) -> Any:
     """Return the object that metadata routing should ask on behalf of `scoring`."""
     return scoring if is_scorer(scoring) else CurveWeights()
 
 
-def resolve_scoring(scoring, cost_metric=None) -> Objective:
-    """Find the objective that `scoring` names.
+# ------------------------------------------------------------------ scores
 
-    Parameters
-    ----------
-    scoring : str or callable
-        See `ThresholdTunerCV`.
-    cost_metric : Metric, optional
-        What ``"cost"`` means; None where no costs are given.
 
-    Returns
-    -------
-    Objective
+def resolve_scoring(scoring: Any, cost: Objective | None = None) -> Objective:
+    """Find the objective that `scoring` names; `cost` is what "cost" means, None where no costs are given.
 
-    Raises
-    ------
-    ValueError
-        For unknown names, and for metrics that rank or rate scores and know no threshold.
+    Unknown names are refused, and so are metrics that rank or rate scores and know no threshold.
     """
     if isinstance(scoring, str):
-        return _resolve_name(scoring, cost_metric)
+        return _resolve_name(scoring, cost)
     if isinstance(scoring, th.Metric):
         return Objective(scoring.name, scoring)
     if is_scorer(scoring):
@@ -81,20 +113,19 @@ def resolve_scoring(scoring, cost_metric=None) -> Objective:
     if callable(scoring):
         return _resolve_callable(scoring)
     raise ValueError(
-        "`scoring` must be the name of a metric, a scorer made by make_scorer, or a callable "
-        f"f(tn, fp, fn, tp) or f(estimator, X, y); got {scoring!r}. For several metrics, tune one "
-        "and put the others into `constraint`."
+        "`scoring` must be the name of a metric, a scorer made by make_scorer, or a callable f(tn, fp, fn, tp) or "
+        f"f(estimator, X, y); got {scoring!r}. For several metrics, tune one and put the others into `constraint`."
     )
 
 
-def _resolve_name(name, cost_metric):
+def _resolve_name(name: str, cost: Objective | None) -> Objective:
     if name == "cost":
-        if cost_metric is None:
+        if cost is None:
             raise ValueError(
-                "`scoring='cost'` needs costs: pass `costs=[[tn, fp], [fn, tp]]`, or the costs of "
-                "each row to `fit(X, y, costs=...)`."
+                "`scoring='cost'` needs costs: pass `costs=[[tn, fp], [fn, tp]]`, or the costs of each row to "
+                "`fit(X, y, costs=...)`."
             )
-        return Objective("cost", cost_metric)
+        return cost
     if metric := th.find_metric(name):
         return Objective(name, metric)
     if name == "fbeta":
@@ -108,13 +139,13 @@ def _resolve_name(name, cost_metric):
     return _resolve_scorer(get_scorer(name), name)
 
 
-def _resolve_scorer(scorer, name):
+def _resolve_scorer(scorer: Any, name: str) -> Objective:
     score_func, sign, kwargs, response_method = scorer_parts(scorer)
     if response_method != "predict":
         raise ValueError(
-            f"`scoring` {name!r} judges the scores themselves (it calls {response_method!r}), so "
-            "it is the same at every threshold and cannot choose one. Take a metric of the "
-            "decisions, such as 'balanced_accuracy', 'f1' or 'cost'."
+            f"`scoring` {name!r} judges the scores themselves (it calls {response_method!r}), so it is the same at "
+            "every threshold and cannot choose one. Take a metric of the decisions, such as 'balanced_accuracy', "
+            "'f1' or 'cost'."
         )
     pos_label = kwargs.pop("pos_label", None)
     function = _counts_function(score_func, kwargs)
@@ -124,30 +155,13 @@ def _resolve_scorer(scorer, name):
     if pos_label is not None:
         kwargs["pos_label"] = pos_label
 
-    def score_labels(X, y, predicted, scores, **metadata):
-        return sign * score_func(y, predicted, **kwargs, **metadata)
+    def score_rows(decided: Decided, X: Any, y: NDArray, **metadata: Any) -> float:
+        return sign * score_func(y, decided.predict(X), **kwargs, **metadata)
 
-    return Objective(name, score_labels=score_labels, pos_label=pos_label, takes_weight=takes_weight(score_func))
-
-
-def takes_weight(function):
-    """Whether a function can be called with a `sample_weight`."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # built in, without a signature
-        return False
-    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+    return Objective(name, score_rows=score_rows, pos_label=pos_label, takes_weight=_takes_weight(score_func))
 
 
-def without_average(scorer):
-    """Return the same scorer for one label, without its argument `average`."""
-    score_func, sign, kwargs, response_method = scorer_parts(scorer)
-    if kwargs.pop("average", None) is None:
-        return scorer
-    return make_scorer(score_func, greater_is_better=sign > 0, response_method=response_method, **kwargs)
-
-
-def _resolve_callable(function):
+def _resolve_callable(function: Callable[..., Any]) -> Objective:
     name = getattr(function, "__name__", type(function).__name__)
     if getattr(function, "__module__", "").startswith("sklearn.metrics."):
         raise ValueError(f"`scoring` is the metric {name} itself; wrap it, make_scorer({name}), or give its name.")
@@ -160,37 +174,30 @@ def _resolve_callable(function):
     if len(required) == 4:
         return Objective(name, th.Metric(name, function))
     if len(required) == 3:
-
-        def score_labels(X, y, predicted, scores, **metadata):
-            return function(_Replay(y, predicted, scores), X, y, **metadata)
-
-        return Objective(name, score_labels=score_labels, takes_weight=takes_weight(function))
+        return Objective(name, score_rows=function, takes_weight=_takes_weight(function))
     raise ValueError(
-        f"`scoring` {name} must take the four counts f(tn, fp, fn, tp), or be a scorer "
-        f"f(estimator, X, y); it takes {len(required)} arguments."
+        f"`scoring` {name} must take the four counts f(tn, fp, fn, tp), or be a scorer f(estimator, X, y); it takes "
+        f"{len(required)} arguments."
     )
 
 
-class _Replay:
-    """Stands in for an estimator: gives back the decisions that one threshold makes."""
-
-    _estimator_type = "classifier"
-
-    def __init__(self, y, predicted, scores):
-        self.classes_ = np.unique(y)
-        self._predicted, self._scores = predicted, scores
-
-    def predict(self, X):
-        return self._predicted
-
-    def predict_proba(self, X):
-        return np.column_stack([1 - self._scores, self._scores])
-
-    def decision_function(self, X):
-        return self._scores
+def _takes_weight(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built in, without a signature
+        return False
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-def _counts_function(score_func, kwargs):
+def without_average(scorer: Any) -> Any:
+    """Return the same scorer for one label, without its argument `average`."""
+    score_func, sign, kwargs, response_method = scorer_parts(scorer)
+    if kwargs.pop("average", None) is None:
+        return scorer
+    return make_scorer(score_func, greater_is_better=sign > 0, response_method=response_method, **kwargs)
+
+
+def _counts_function(score_func: Any, kwargs: dict[str, Any]) -> Callable[..., Any] | None:
     """Find the formula on the counts of a scikit-learn metric, None if there is none."""
     build = _BUILDERS.get(score_func)
     try:
@@ -199,11 +206,11 @@ def _counts_function(score_func, kwargs):
         return None
 
 
-def _precision_like(function):
-    def build(average="binary", zero_division="warn", **kwargs):
+def _precision_like(function: Callable[..., Any]) -> Callable[..., Any]:
+    def build(average: str = "binary", zero_division: Any = "warn", **kwargs: Any) -> Callable[..., Any]:
         empty = 0.0 if zero_division == "warn" else float(zero_division)
 
-        def plain(tn, fp, fn, tp):
+        def plain(tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
             return function(tn, fp, fn, tp, empty=empty, **kwargs)
 
         if kwargs:
@@ -213,11 +220,7 @@ def _precision_like(function):
     return build
 
 
-def _simple(function):
-    return lambda: function
-
-
-_BUILDERS: dict[Any, Callable] = {
+_BUILDERS: dict[Any, Callable[..., Any]] = {
     skm.accuracy_score: lambda normalize=True: (
         formulas.METRICS["accuracy"].function if normalize else lambda tn, fp, fn, tp: tn + tp
     ),
@@ -229,6 +232,112 @@ _BUILDERS: dict[Any, Callable] = {
     skm.precision_score: _precision_like(formulas.METRICS["precision"].function),
     skm.recall_score: _precision_like(formulas.METRICS["recall"].function),
     skm.jaccard_score: _precision_like(formulas.jaccard),
-    skm.matthews_corrcoef: _simple(formulas.matthews),
-    skm.cohen_kappa_score: _simple(formulas.cohen_kappa),
+    skm.matthews_corrcoef: lambda: formulas.matthews,
+    skm.cohen_kappa_score: lambda: formulas.cohen_kappa,
 }
+
+
+# ------------------------------------------------------------------ costs
+
+
+def check_cost_matrix(costs: ArrayLike) -> NDArray[np.float64]:
+    """Validate a 2x2 matrix ``costs[true][predicted]``."""
+    matrix = _numbers(costs)
+    if matrix.shape != (2, 2):
+        raise ValueError(
+            "`costs` must be a 2x2 matrix [[tn, fp], [fn, tp]], rows the truth and columns the decision; got shape "
+            f"{matrix.shape}. Costs that differ between rows go to fit(X, y, costs=...)."
+        )
+    (c_tn, c_fp), (c_fn, c_tp) = matrix
+    if c_fp < c_tn or c_fn < c_tp:
+        raise ValueError(
+            "`costs` [[tn, fp], [fn, tp]] make a wrong decision cheaper than the right one: got "
+            f"{matrix.tolist()}. Gains are negative costs; check the order."
+        )
+    if c_fp == c_tn and c_fn == c_tp:
+        raise ValueError("`costs` are the same for every decision, so no threshold is better.")
+    return matrix
+
+
+def check_row_costs(costs: ArrayLike, n_samples: int) -> NDArray[np.float64]:
+    """Validate the costs of each row, (n, 2), (n, 4) or (n, 2, 2); return those of tn, fp, fn and tp, (n, 4)."""
+    values = _numbers(costs)
+    if len(values.shape) not in (2, 3) or values.shape[0] != n_samples:
+        raise ValueError(
+            f"`costs` in fit must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for tn, "
+            f"fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for all rows is the constructor's "
+            "parameter `costs`."
+        )
+    if values.shape[1:] == (2,):
+        zeros = np.zeros(n_samples)
+        return np.column_stack([zeros, values[:, 0], values[:, 1], zeros])
+    if values.shape[1:] in ((4,), (2, 2)):
+        return values.reshape(n_samples, 4)
+    raise ValueError(
+        "`costs` in fit must have shape (n, 2) for fp, fn; (n, 4) for tn, fp, fn, tp; or (n, 2, 2); got shape "
+        f"{values.shape}."
+    )
+
+
+def _numbers(costs: ArrayLike) -> NDArray[np.float64]:
+    try:
+        values = np.asarray(costs, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`costs` must be an array of numbers, got {costs!r}.") from error
+    if not np.isfinite(values).all():
+        raise ValueError("`costs` must be finite; got NaN or infinity.")
+    return values
+
+
+def asks_for_cost(scoring: Any, constraint: Any) -> bool:
+    """Return whether the cost is what is to be minimised, or what a constraint (a dict of them, by label) is about."""
+    parts = constraint.values() if isinstance(constraint, Mapping) else [constraint]
+    placeholder = {"cost": replace(th.make_cost([[0, 1], [1, 0]]), bounds=(-np.inf, np.inf))}
+    named = [item.metric.name for part in parts for item in th.parse_constraint(part, placeholder)]
+    return (isinstance(scoring, str) and scoring == "cost") or "cost" in named
+
+
+def _bayes(c_tn: float, c_fp: float, c_fn: float, c_tp: float) -> float | None:
+    false_alarm, miss = c_fp - c_tn, c_fn - c_tp
+    return false_alarm / (false_alarm + miss) if false_alarm > 0 and miss > 0 else None
+
+
+def matrix_cost(matrix: Any) -> Objective:
+    """Return the mean cost of a row under one matrix for all rows, as an objective."""
+    (c_tn, c_fp), (c_fn, c_tp) = matrix
+    return Objective("cost", th.make_cost(matrix), is_cost=True, bayes=_bayes(c_tn, c_fp, c_fn, c_tp))
+
+
+ANY_COST = matrix_cost([[0.0, 1.0], [1.0, 0.0]])
+"""Stands for costs of each row until the rows are known."""
+
+
+def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts]:
+    """Return the mean cost of a row under costs of its own, as an objective, and the counts that it is a function of.
+
+    In these counts each row weighs what its decision is worth.
+    """
+    assert evidence.row_costs is not None
+    positive, costs, curve = evidence.positive, evidence.row_costs, evidence.curve
+    weight = np.ones(len(positive)) if evidence.weight is None else evidence.weight
+    c_tn, c_fp, c_fn, c_tp = costs.T
+    gains = np.where(positive, c_fn - c_tp, c_tn - c_fp)  # what calling the row positive saves
+    save, lose = np.maximum(gains, 0), np.maximum(-gains, 0)
+    counts = th.Counts(
+        curve.accumulate(weight * save),
+        curve.accumulate(weight * lose),
+        curve.accumulate((weight * save) ** 2),
+        curve.accumulate((weight * lose) ** 2),
+    )
+    cheapest = np.where(positive, costs[:, 2:].min(axis=1), costs[:, :2].min(axis=1))
+    floor, total = float(weight @ cheapest), float(weight.sum())
+
+    def cost(tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
+        return (floor + fn + fp) / total
+
+    metric = th.Metric("cost", cost, greater_is_better=False, bounds=(-np.inf, np.inf))
+    means = []  # of each cost, over the rows that can have it
+    for column, rows in enumerate((~positive, ~positive, positive, positive)):
+        mass = weight * rows
+        means.append(float(mass @ costs[:, column] / max(mass.sum(), 1e-300)))
+    return Objective("cost", metric, is_cost=True, bayes=_bayes(*means)), counts

@@ -3,76 +3,77 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import t as student
 
 from sklearn_binnet import _thresholds as th
+from sklearn_binnet._tuning._evidence import Evidence
+from sklearn_binnet._tuning._objective import Decided, Objective
 
 CANDIDATES = 100
 
 
-def tune_slowly(evidence, settings, feasible, candidates):
+def tune_by_rows(
+    evidence: Evidence,
+    objective: Objective,
+    selection: str | Callable[..., Any],
+    confidence_level: float,
+    feasible: NDArray[np.bool_] | None,
+    candidates: NDArray[np.float64] | None,
+) -> tuple[th.Selection, dict[str, NDArray]]:
     """Choose a threshold among at most about 100 candidates along the ROC curve.
 
-    Parameters
-    ----------
-    evidence : Evidence
-    settings : Settings
-    feasible : ndarray of bool, shape (n_cuts,), or None
-    candidates : ndarray or None
-
-    Returns
-    -------
-    selection : Selection
-        Its interval comes from the spread of the folds' optima (Student's t), as a bootstrap
-        would call the scorer ten thousand times.
-    results : dict
-        ``thresholds`` (ascending) and ``scores``.
+    The interval comes from the spread of the folds' optima (Student's t), as a bootstrap would call the scorer ten
+    thousand times. The thresholds tried (ascending) and their scores come along.
     """
+    assert evidence.rows is not None
     curve = evidence.curve
-    if "sample_weight" in evidence.metadata and not settings.objective.takes_weight:
+    if "sample_weight" in evidence.rows.metadata and not objective.takes_weight:
         warnings.warn(
-            f"`scoring` {settings.objective.name} takes no sample_weight, so it counts every row once; the weights "
+            f"`scoring` {objective.name} takes no sample_weight, so it counts every row once; the weights "
             "serve the constraints and the estimator.",
             UserWarning,
             stacklevel=5,
         )
     cuts, tried = _candidates(curve, feasible, candidates)
-    values = _values(evidence, settings, tried)
-    results = {"thresholds": tried[::-1], "scores": values[::-1]}
+    values = _values(evidence, objective, tried)
     allowed = np.ones(len(cuts), dtype=bool) if feasible is None else feasible[cuts]
-    if callable(settings.selection):
-        wished = float(settings.selection(curve, _over_all_cuts(curve, cuts, values)))
-        distance = np.where(allowed, np.abs(tried - wished), np.inf)
-        best = int(distance.argmin())
+    if callable(selection):
+        over_all_cuts = np.full(len(curve), -np.inf)
+        over_all_cuts[cuts] = values
+        wished = float(selection(curve, over_all_cuts))
+        best = int(np.where(allowed, np.abs(tried - wished), np.inf).argmin())
     else:
-        judged = values
-        if settings.selection == "stable":
-            judged = _smooth_along(curve, cuts, values)
+        judged = _smooth_along(curve, cuts, values) if selection == "stable" else values
         best = _peak_among(allowed, judged)
     threshold = float(tried[best])
-    interval = _fold_interval(evidence, settings, threshold)
+    interval = _fold_interval(evidence, objective, confidence_level, threshold)
+    results = {"thresholds": tried[::-1], "scores": values[::-1]}
     return th.Selection(threshold, float(values[best]), interval), results
 
 
-def best_of_fold(part, settings, feasible):
-    """Best candidate of one fold."""
+def best_by_rows(part: Evidence, objective: Objective, feasible: NDArray[np.bool_] | None) -> float:
+    """Return the best candidate of one fold."""
     cuts, tried = _candidates(part.curve, feasible, None)
-    values = _values(part, settings, tried)
     allowed = np.ones(len(cuts), dtype=bool) if feasible is None else feasible[cuts]
-    return float(tried[_peak_among(allowed, values)])
+    return float(tried[_peak_among(allowed, _values(part, objective, tried))])
 
 
-def _peak_among(allowed, values):
-    """First peak of the values that are allowed, even where none of them is above minus infinity."""
+def _peak_among(allowed: NDArray[np.bool_], values: NDArray[np.float64]) -> int:
+    """Return the first peak of the values that are allowed, even where none of them is above minus infinity."""
     inside = np.flatnonzero(allowed)
     return int(inside[th.first_peak(values[inside])])
 
 
-def _candidates(curve, feasible, candidates):
-    """Cuts to try, at least one of them feasible, with their thresholds in descending order."""
+def _candidates(
+    curve: th.ThresholdCurve, feasible: NDArray[np.bool_] | None, candidates: NDArray[np.float64] | None
+) -> tuple[NDArray, NDArray]:
+    """Return cuts to try, at least one of them feasible, with their thresholds in descending order."""
     if candidates is not None:
         tried = np.sort(candidates)[::-1]
         return curve.index(tried), tried
@@ -83,34 +84,20 @@ def _candidates(curve, feasible, candidates):
     return cuts, curve.thresholds[cuts]
 
 
-def _values(evidence, settings, tried):
-    negative, positive = evidence.classes
-    metadata = evidence.metadata
-    if not settings.objective.takes_weight:
+def _values(evidence: Evidence, objective: Objective, tried: NDArray) -> NDArray[np.float64]:
+    assert evidence.rows is not None
+    assert objective.score_rows is not None
+    X, y, metadata = evidence.rows
+    if not objective.takes_weight:
         metadata = {key: value for key, value in metadata.items() if key != "sample_weight"}
-    return np.array(
-        [
-            settings.objective.score_labels(
-                evidence.X,
-                evidence.labels,
-                np.where(th.decide(evidence.scores, threshold), positive, negative),
-                evidence.scores,
-                **metadata,
-            )
-            for threshold in tried
-        ],
-        dtype=np.float64,
-    )
+    values = []
+    for threshold in tried:
+        decided = Decided(th.decide(evidence.scores, threshold), evidence.scores, evidence.classes)
+        values.append(objective.score_rows(decided, X, y, **metadata))
+    return np.array(values, dtype=np.float64)
 
 
-def _over_all_cuts(curve, cuts, values):
-    """Values at every cut of the curve; minus infinity where none was computed."""
-    out = np.full(len(curve), -np.inf)
-    out[cuts] = values
-    return out
-
-
-def _smooth_along(curve, cuts, values):
+def _smooth_along(curve: th.ThresholdCurve, cuts: NDArray, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth over the length of the ROC curve, with a bandwidth of order n ** (-1 / 3)."""
     if not np.isfinite(values).all() or len(values) < 3:
         return values
@@ -122,19 +109,18 @@ def _smooth_along(curve, cuts, values):
     return np.interp(arc, grid, smooth)
 
 
-def _fold_interval(evidence, settings, threshold):
-    """Interval of the mean of the folds' optima, around the threshold."""
-    optima = []
-    for rows, scores in evidence.folds:
-        part = evidence.part(rows, scores)
-        if part.positive.any() and not part.positive.all():
-            optima.append(best_of_fold(part, settings, None))
+def _fold_interval(
+    evidence: Evidence, objective: Objective, confidence_level: float, threshold: float
+) -> tuple[float, float]:
+    """Return the interval of the mean of the folds' optima, around the threshold."""
+    parts = [evidence.part(fold) for fold in evidence.folds]
+    optima = [best_by_rows(part, objective, None) for part in parts if part.positive.any() and not part.positive.all()]
     if len(optima) < 2:
         ends = evidence.curve.thresholds[[-1, 0]]
         return min(float(ends[0]), threshold), max(float(ends[1]), threshold)
     scale = th.ScoreScale.from_scores(evidence.curve.scores, evidence.probability)
     z = scale.forward(np.array(optima))
-    quantile = student.ppf((1 + settings.confidence_level) / 2, len(z) - 1)
+    quantile = student.ppf((1 + confidence_level) / 2, len(z) - 1)
     half = quantile * z.std(ddof=1) / np.sqrt(len(z))
     low, high = scale.inverse(scale.forward(threshold) + np.array([-half, half]))
     return min(float(low), threshold), max(float(high), threshold)

@@ -1,183 +1,283 @@
-"""From stored scores to a threshold: everything that needs no estimator any more."""
+"""From evidence and a request to a threshold for each label: everything that needs no estimator any more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._tuning._costs import (
+from sklearn_binnet._compat import is_scorer, scorer_parts
+from sklearn_binnet._tuning._evidence import Evidence
+from sklearn_binnet._tuning._objective import (
+    ANY_COST,
+    Objective,
     asks_for_cost,
     check_cost_matrix,
-    check_costs_are_used,
     check_row_costs,
-    cost_setup,
-    row_cost_counts,
+    matrix_cost,
+    resolve_scoring,
+    row_cost,
+    without_average,
 )
-from sklearn_binnet._tuning._evidence import Evidence
-from sklearn_binnet._tuning._objective import Objective, resolve_scoring
-from sklearn_binnet._tuning._row_scorers import best_of_fold, tune_slowly
+from sklearn_binnet._tuning._row_scorers import best_by_rows, tune_by_rows
+
+AVERAGES = ("macro", "micro", "weighted")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What to tune for.
-
-    Attributes
-    ----------
-    objective : Objective
-    constraints : list of Constraint
-    selection : str or callable
-    confidence_level : float
-    thresholds : None, int or ndarray
-        Candidates, if they are restricted.
-    bayes : float or None
-        Closed-form threshold for pure costs.
-    seed : int
-    """
+class Request:
+    """What to tune for, resolved once."""
 
     objective: Objective
-    constraints: list = field(default_factory=list)
-    selection: Any = "stable"
-    confidence_level: float = 0.95
-    thresholds: Any = None
-    bayes: float | None = None
-    seed: int = 0
+    constraints: list[list[th.Constraint]]
+    """Those of each label."""
+    average: str
+    """How several labels are averaged: "macro", "micro" or "weighted"."""
+    selection: str | Callable[..., Any]
+    confidence_level: float
+    thresholds: Any
+    """Candidates, if they are restricted: None, a number of them, or an array."""
+
+    def about(self, classes: tuple[Any, Any]) -> Request:
+        """Return the request for these negative and positive labels."""
+        return replace(self, objective=self.objective.about(classes))
 
 
-def make_settings(scoring, constraint, costs, evidence=None, *, row_costs=False, **others):
-    """Read what a user asked for.
+@dataclass(frozen=True)
+class Tuned:
+    """What came of it. Lists have an entry for each label; one yes/no question is a list of one."""
 
-    Parameters
-    ----------
-    scoring, constraint, costs
-        As in `ThresholdTunerCV`.
-    evidence : Evidence, optional
-        Without it the request is only checked.
-    row_costs : bool
-        Whether each row has costs of its own.
-    **others
-        Further fields of `Settings`.
+    thresholds: list[float]
+    score: float
+    intervals: list[tuple[float, float]]
+    fold_thresholds: list[NDArray[np.float64]]
+    curves: list[th.ThresholdCurve]
+    satisfied: list[bool]
+    reports: list[list[dict[str, Any]]]
+    common: float | None
+    """The best single threshold of several labels."""
+    results: Callable[[], list[dict[str, NDArray]]]
+    """Thresholds in ascending order with the objective at each, computed if they are wanted."""
 
-    Returns
-    -------
-    Settings
-    """
-    matrix = None if costs is None else check_cost_matrix(costs)
-    matrix_metric, bayes = cost_setup(matrix)
-    metric = matrix_metric
-    if row_costs:
-        metric, bayes = (th.make_cost([[0, 1], [1, 0]]), None)
-        if evidence is not None:
-            metric, bayes = cost_setup(None, evidence)
-    objective = resolve_scoring(scoring, metric)
-    if row_costs and matrix is None and asks_for_cost(None, constraint):
+
+# ------------------------------------------------------------------ what was asked for
+
+
+def resolve_request(
+    scoring: Any,
+    constraint: Any,
+    costs: Any,
+    *,
+    n_labels: int,
+    row_costs: bool,
+    selection: str | Callable[..., Any],
+    confidence_level: float,
+    thresholds: Any,
+) -> Request:
+    """Read what a user asked for, as in `ThresholdTunerCV`; `row_costs` says whether each row has costs of its own."""
+    several = n_labels > 1
+    if several and (row_costs or thresholds is not None):
+        raise ValueError(
+            f"`costs` of each row and `thresholds` are for one yes/no question, and `y` has {n_labels} labels; leave "
+            "them out."
+        )
+    single, average = _split_average(scoring) if several else (scoring, "macro")
+    by_label = constraint if several and isinstance(constraint, Mapping) else dict.fromkeys(range(n_labels), constraint)
+    unknown = [label for label in by_label if label not in range(n_labels)]
+    if unknown:
+        raise ValueError(f"`constraint` names the labels {unknown}; `y` has the labels 0 to {n_labels - 1}.")
+    cost = None if costs is None else matrix_cost(check_cost_matrix(costs))
+    objective = resolve_scoring(single, ANY_COST if row_costs else cost)
+    if several:
+        _check_labels(scoring, objective, average)
+    if row_costs and cost is None and asks_for_cost(None, by_label):
         raise ValueError(
             f"`constraint` {constraint!r} is on the cost, which needs one cost matrix for all rows, the parameter "
             "`costs`: costs that differ between rows have no exact bound. Give the matrix, or constrain another "
             "metric, such as recall."
         )
-    constraints = th.parse_constraint(constraint, None if matrix_metric is None else {"cost": matrix_metric})
-    if metric is not None:
-        check_costs_are_used(scoring, constraint)
-    if evidence is not None and objective.pos_label not in (None, evidence.classes[1]):
-        objective = swapped(objective, evidence.classes)
-    return Settings(objective, constraints, bayes=bayes, **others)
-
-
-def swapped(objective, classes):
-    """Objective that is about the negative class of the tuner."""
-    if objective.pos_label != classes[0]:
+    known = None if cost is None else {"cost": cost.metric}
+    constraints = [th.parse_constraint(by_label.get(label), known) for label in range(n_labels)]
+    if (row_costs or cost is not None) and not asks_for_cost(single, by_label):
         raise ValueError(
-            f"`scoring` has pos_label={objective.pos_label!r}, which is not among the classes {list(classes)}."
+            "`costs` are given, but neither `scoring` nor `constraint` asks for them; pass scoring='cost'. Got "
+            f"scoring={single!r}."
         )
+    return Request(objective, constraints, average, selection, confidence_level, thresholds)
+
+
+def _split_average(scoring: Any) -> tuple[Any, str]:
+    """Return what is asked of one label, and how labels are averaged."""
+    average = "macro"
+    if isinstance(scoring, str):
+        name, _, ending = scoring.rpartition("_")
+        if ending in AVERAGES and name:
+            scoring, average = name, ending
+        elif ending == "samples":
+            raise ValueError(
+                f"`scoring` {scoring!r} averages over rows, which no label can be tuned for by itself; take 'f1_micro' "
+                "or 'f1_macro'."
+            )
+    elif is_scorer(scoring):
+        given = scorer_parts(scoring)[2].get("average") or "macro"
+        if given == "samples":
+            return _split_average(f"{scoring._score_func.__name__}_samples")
+        average = given if given in AVERAGES else "macro"
+        scoring = without_average(scoring)
+    if average == "micro" and scoring not in ("f1", "jaccard") and not is_scorer(scoring):
+        raise ValueError(
+            f"`scoring` '{scoring}_micro' is not supported: of the micro averages, take 'f1_micro' (it has its optimum "
+            "where 'jaccard_micro' has)."
+        )
+    return scoring, average
+
+
+def _check_labels(scoring: Any, objective: Objective, average: str) -> None:
+    """Refuse what several labels cannot be tuned for."""
     if objective.metric is None:
-        return objective
-    function = objective.metric.function
-    metric = replace(objective.metric, function=lambda tn, fp, fn, tp: function(tp, fn, fp, tn))
-    return replace(objective, metric=metric)
+        raise ValueError(
+            f"`scoring` {scoring!r} is no function of the counts tn, fp, fn, tp, which several labels need; take a "
+            "metric by name or a callable f(tn, fp, fn, tp)."
+        )
+    if average == "micro" and objective.name not in ("f1", "f1_score", "jaccard", "jaccard_score"):
+        raise ValueError(f"`scoring` {scoring!r} is not supported: of the micro averages, take 'f1_micro'.")
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """Outcome of `tune`; `results` is called when they are wanted."""
+def recost(
+    evidence: list[Evidence], scoring: Any, constraint: Any, costs: Any, default: Any, held_out: NDArray[np.bool_]
+) -> tuple[list[Evidence], Any]:
+    """Return evidence and cost matrix for new costs, a matrix or by row.
 
-    threshold: float
-    score: float
-    interval: tuple[float, float]
-    curve: th.ThresholdCurve
-    satisfied: bool
-    report: list
-    deviation: float
-    results: Callable[[], Any]
-
-
-def tune(evidence: Evidence, settings: Settings) -> Tuned:
-    """Choose a threshold.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    settings : Settings
-
-    Returns
-    -------
-    Tuned
+    Without new `costs` the old ones stay where `scoring` or `constraint` asks for them; `default` is the matrix of the
+    tuner. `held_out` says which of the rows of the fit the evidence is about.
     """
-    curve = evidence.curve
-    candidates = _candidates(settings.thresholds, evidence)
-    cuts = None if candidates is None else np.unique(curve.index(candidates))
-    outcome = th.find_feasible(curve, settings.constraints, settings.confidence_level, cuts)
-    if settings.objective.metric is None:
-        chosen, values = tune_slowly(evidence, settings, outcome.feasible, candidates)
-        results: Callable[[], Any] = partial(dict, values)
+    if costs is None and asks_for_cost(scoring, constraint):
+        return evidence, default
+    if len(evidence) > 1 or costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
+        return [part if part.row_costs is None else replace(part, row_costs=None) for part in evidence], costs
+    by_row = check_row_costs(costs, len(held_out))[held_out]
+    return [replace(part, row_costs=by_row) for part in evidence], (
+        default if asks_for_cost(None, constraint) else None
+    )
+
+
+# ------------------------------------------------------------------ the choice
+
+
+def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
+    """Choose a threshold for each label."""
+    objective, level = request.objective, request.confidence_level
+    candidates = [_candidates(request.thresholds, part.curve) for part in evidence]
+    outcomes = [
+        th.find_feasible(part.curve, constraints, level, None if tried is None else np.unique(part.curve.index(tried)))
+        for part, constraints, tried in zip(evidence, request.constraints, candidates, strict=True)
+    ]
+    common: float | None = None
+    results: Callable[[], list[dict[str, NDArray]]]
+    if objective.metric is None:  # one question, as checked
+        choice, found = tune_by_rows(
+            evidence[0], objective, request.selection, level, outcomes[0].feasible, candidates[0]
+        )
+        chosen, score, results = [choice], choice.score, lambda: [found]
     else:
-        problem = build_problem(evidence, settings, outcome.feasible)
-        chosen = th.select(problem, settings.selection, settings.confidence_level)
-        if candidates is not None:
-            chosen = _snap(problem, candidates, chosen)
-        results = partial(_results, problem, settings, candidates)
-    lines = th.report(curve, settings.constraints, chosen.threshold, outcome)
+        problems = [
+            _pose(part, objective, outcome.feasible, seed) for part, outcome in zip(evidence, outcomes, strict=True)
+        ]
+        if len(problems) == 1:
+            choice = th.select(problems[0], request.selection, level)
+            if candidates[0] is not None:
+                choice = _snap(problems[0], candidates[0], choice)
+            chosen, score, results = [choice], choice.score, lambda: [_results(problems[0], candidates[0])]
+        else:
+            chosen, score, common = _select_labels(problems, request)
+            results = lambda: [{"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems]  # noqa: E731
     return Tuned(
-        chosen.threshold,
-        chosen.score,
-        chosen.interval,
-        curve,
-        outcome.satisfied,
-        lines,
-        chosen.deviation,
+        [selection.threshold for selection in chosen],
+        score,
+        [selection.interval for selection in chosen],
+        [
+            _fold_thresholds(part, objective, constraints, level)
+            for part, constraints in zip(evidence, request.constraints, strict=True)
+        ],
+        [part.curve for part in evidence],
+        [outcome.satisfied for outcome in outcomes],
+        [
+            th.report(part.curve, constraints, selection.threshold, outcome)
+            for part, constraints, selection, outcome in zip(
+                evidence, request.constraints, chosen, outcomes, strict=True
+            )
+        ],
+        common,
         results,
     )
 
 
-def build_problem(evidence, settings, feasible):
+def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] | None, seed: int = 0) -> th.Problem:
     """Pose what a selection rule is to solve."""
-    by_row = settings.objective.name == "cost" and evidence.row_costs is not None
+    worth = None
+    if objective.is_cost and evidence.row_costs is not None:
+        objective, worth = row_cost(evidence)
     return th.Problem(
         evidence.curve,
-        settings.objective.utility,
-        worth=row_cost_counts(evidence) if by_row else None,
+        objective.utility,
+        worth=worth,
         feasible=feasible,
-        bayes=settings.bayes if settings.objective.name == "cost" else None,
-        seed=settings.seed,
+        bayes=objective.bayes,
+        seed=seed,
         probability=evidence.probability,
     )
 
 
-def _candidates(thresholds, evidence):
+def _select_labels(problems: list[th.Problem], request: Request) -> tuple[list[th.Selection], float, float]:
+    """Return the choice for each of several labels, their average, and the best common threshold."""
+    combine = _combine(problems, request)
+    common, _ = th.global_threshold(problems, combine)
+    posed, level = problems, request.confidence_level
+    if request.average == "micro":  # F1 as a ratio of sums has a linear form, label by label, at its optimum
+        optimum, ratio = th.maximise_micro_f1(problems)
+        posed = [replace(problem, objective=th.linear_objective(ratio), bayes=ratio / 2) for problem in problems]
+    chosen = th.select_labels(posed, request.selection, level, common)
+    if request.average == "micro" and request.selection == "argmax":
+        chosen = [replace(choice, threshold=float(best)) for choice, best in zip(chosen, optimum, strict=True)]
+    at_chosen = [th.confusion_at(p, choice.threshold) for p, choice in zip(problems, chosen, strict=True)]
+    return chosen, float(combine(at_chosen)[0]), common
+
+
+def _combine(problems: list[th.Problem], request: Request) -> Callable[[list[Any]], Any]:
+    """Return the average over labels, as a function of their counts."""
+    objective = request.objective
+    if request.average == "micro":
+        jaccard = objective.name.startswith("jaccard")
+
+        def micro(confusions: list[Any]) -> Any:
+            value = th.micro_f1(confusions)
+            return value / (2 - value) if jaccard else value
+
+        return micro
+    weight = np.ones(len(problems))
+    if request.average == "weighted":
+        weight = np.array([problem.curve.n_positive for problem in problems])
+    weight = weight / max(weight.sum(), 1e-300)
+
+    def mean(confusions: list[Any]) -> Any:
+        return sum(share * objective.utility(*counts) for share, counts in zip(weight, confusions, strict=True))
+
+    return mean
+
+
+def _candidates(thresholds: Any, curve: th.ThresholdCurve) -> NDArray[np.float64] | None:
     if thresholds is None:
         return None
     if np.ndim(thresholds) == 0:
-        scores = evidence.curve.scores
-        return np.linspace(scores[-1], scores[0], int(thresholds))
+        return np.linspace(curve.scores[-1], curve.scores[0], int(thresholds))
     return np.asarray(thresholds, dtype=np.float64)
 
 
-def _snap(problem, candidates, chosen):
+def _snap(problem: th.Problem, candidates: NDArray[np.float64], chosen: th.Selection) -> th.Selection:
     """Move a selection to an allowed candidate: one of the same decisions, else the nearest."""
     kept = candidates[problem.allowed(candidates)]
     same = problem.curve.index(kept) == problem.curve.index(chosen.threshold)
@@ -192,65 +292,28 @@ def _snap(problem, candidates, chosen):
     )
 
 
-def _results(problem, settings, candidates):
-    """Thresholds in ascending order, with the objective at each."""
-    values = settings.objective.utility(*problem.counts.confusion())
+def _results(problem: th.Problem, candidates: NDArray[np.float64] | None) -> dict[str, NDArray]:
+    values = problem.objective(*problem.counts.confusion())
     if candidates is None:
         return {"thresholds": problem.curve.thresholds[::-1], "scores": values[::-1]}
     return {"thresholds": candidates, "scores": values[problem.curve.index(candidates)]}
 
 
-def fold_thresholds(evidence: Evidence, settings: Settings):
-    """Exact optimum of each fold, constraints taken by their estimates.
-
-    Returns
-    -------
-    ndarray of shape (n_folds,)
-        NaN where a fold holds one class only.
-    """
-    constraints = [replace(constraint, mode="empirical") for constraint in settings.constraints]
-    out = []
-    for rows, scores in evidence.folds:
-        part = evidence.part(rows, scores)
-        weight = np.ones(len(rows)) if part.weight is None else part.weight
+def _fold_thresholds(
+    evidence: Evidence, objective: Objective, constraints: list[th.Constraint], confidence_level: float
+) -> NDArray[np.float64]:
+    """Return the exact optimum of each fold, constraints taken by their estimates; NaN for folds of one class."""
+    constraints = [replace(constraint, mode="empirical") for constraint in constraints]
+    optima = []
+    for fold in evidence.folds:
+        part = evidence.part(fold)
+        weight = np.ones(len(part.scores)) if part.weight is None else part.weight
         if weight[part.positive].sum() == 0 or weight[~part.positive].sum() == 0:
-            out.append(np.nan)
+            optima.append(np.nan)
             continue
-        outcome = th.find_feasible(part.curve, constraints, settings.confidence_level)
-        if settings.objective.metric is None:
-            out.append(best_of_fold(part, settings, outcome.feasible))
-            continue
-        objective = settings.objective
-        if objective.name == "cost" and part.row_costs is not None:
-            objective = replace(objective, metric=cost_setup(None, part)[0])
-        problem = build_problem(part, replace(settings, objective=objective), outcome.feasible)
-        out.append(th.argmax_threshold(problem))
-    return np.array(out)
-
-
-def recost(evidence, scoring, constraint, costs, default, held_out):
-    """Evidence and cost matrix for new costs, a matrix or by row.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    scoring : str or callable
-    constraint : None, str or list
-    costs : array-like or None
-        New costs; None keeps the old ones where `scoring` or `constraint` asks for them.
-    default : array-like or None
-        Cost matrix of the tuner.
-    held_out : ndarray of bool, shape (n_samples,)
-        Rows that `evidence` is about.
-
-    Returns
-    -------
-    evidence : Evidence
-    costs : array-like or None
-    """
-    if costs is None and asks_for_cost(scoring, constraint):
-        return evidence, default
-    if costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
-        return replace(evidence, row_costs=None), costs
-    matrix = default if asks_for_cost(None, constraint) else None
-    return replace(evidence, row_costs=check_row_costs(costs, len(held_out))[held_out]), matrix
+        feasible = th.find_feasible(part.curve, constraints, confidence_level).feasible
+        if objective.metric is None:
+            optima.append(best_by_rows(part, objective, feasible))
+        else:
+            optima.append(th.argmax_threshold(_pose(part, objective, feasible)))
+    return np.array(optima)

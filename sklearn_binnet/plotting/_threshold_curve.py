@@ -254,14 +254,11 @@ class ThresholdCurveDisplay:
                     f"X and y must be given: {type(estimator).__name__} has no out-of-fold scores; only a fitted "
                     "ThresholdTunerCV has."
                 )
-            evidence = of_label(estimator._evidence, label, estimator)
+            curve, folds = (of_label(c, label, estimator) for c in (estimator.curve_, estimator.fold_curves_))
             report = of_label(estimator.constraint_report_, label, estimator)
             if constraint is None:
                 constraint = [line["constraint"] for line in report if not line["constraint"].startswith("cost ")]
-            parts = [evidence.part(rows, scores).curve for rows, scores in evidence.folds]
-            return cls._from_curve(evidence.curve, folds=parts, constraint=constraint, **options).plot(
-                ax, **line_kwargs
-            )
+            return cls._from_curve(curve, folds=folds, constraint=constraint, **options).plot(ax, **line_kwargs)
         if y is None:
             raise ValueError("y must be given with X: the labels of these rows.")
         if bands == "folds":
