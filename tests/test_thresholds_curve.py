@@ -16,7 +16,6 @@ from sklearn_binnet._thresholds import (
     decide,
     find_metric,
     make_cost,
-    make_fbeta,
     poisson_sums,
 )
 
@@ -218,7 +217,7 @@ def test_complements_and_other_metrics():
     assert value["geometric_mean"] == pytest.approx(np.sqrt(value["recall"] * 50 / 60))
     assert value["positive_likelihood_ratio"] == pytest.approx((35 / 40) / (10 / 60))
     assert value["negative_likelihood_ratio"] == pytest.approx((5 / 40) / (50 / 60))
-    assert make_fbeta(2.0)(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
+    assert find_metric("f2")(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
     assert make_cost([[0, 1], [5, -1]])(*counts)[0] == pytest.approx((10 + 25 - 35) / 100)
 
 
