@@ -43,6 +43,7 @@ def four_four(seed):
         learning_rate=0.01,
         learning_rate_schedule="constant",
         metrics=["binary_accuracy"],
+        batch_size=32,
         epochs=1000,
         patience=10,
         min_delta=0.001,

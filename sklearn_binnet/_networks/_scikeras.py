@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from sklearn_binnet._networks._keras_copy import (
     is_keras_model,
     read_compilation,
 )
+from sklearn_binnet._networks._user_network import Source
 from sklearn_binnet._training._optimizers import parse_optimizer
 
 # Parameters of the wrapper's training and what the classifier calls them.
@@ -54,14 +55,8 @@ def wrapper_parameters(model: Any, n_features: int, n_labels: int, n_rows: int) 
 
 
 @dataclass
-class WrapperSource:
+class WrapperSource(Source):
     """A SciKeras classifier, copied and initialised each time."""
-
-    model: Any
-    n_features: int
-    n_labels: int
-    n_rows: int
-    _first: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         from scikeras.wrappers import KerasClassifier
