@@ -600,18 +600,16 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Call it, as in `clf.model_(X)`, which takes float64. Its `predict` rounds columns to float32 first, which loses
         the differences of columns that are large beside them.
         """
-        return self._keras_models()[0]
+        check_is_fitted(self)
+        if "_keras" not in self.__dict__:
+            self._keras = self._fitted.keras_model()
+        return self._keras
 
     @property
     def models_(self) -> list[Any]:
-        """Keras models of the single networks."""
-        return self._keras_models()[1]
-
-    def _keras_models(self) -> tuple[Any, list[Any]]:
+        """Keras models of the single networks, without the temperature."""
         check_is_fitted(self)
-        if "_keras" not in self.__dict__:
-            self._keras = self._fitted.keras_model(), self._fitted.keras_models()
-        return self._keras
+        return self._fitted.keras_models()
 
     def __getstate__(self) -> dict[str, Any]:
         # Keras models are built again when they are asked for.
