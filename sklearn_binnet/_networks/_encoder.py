@@ -46,8 +46,8 @@ class Identity:
             row, column = np.argwhere(np.abs(X) > _LARGEST_UNSCALED)[0]
             raise ValueError(
                 f"column {column} of the columns of numbers holds {X[row, column]:g}. With encoding=None columns go to "
-                f"the network as they are, in float32, where sizes above {_LARGEST_UNSCALED:g} overflow. Scale the column, "
-                "or let encoding='standardize' do it."
+                f"the network as they are, in float32, where sizes above {_LARGEST_UNSCALED:g} overflow. Scale the "
+                "column, or let encoding='standardize' do it."
             )
         return X.astype(np.float32)
 
