@@ -19,7 +19,10 @@ STOPPING = {"patience": 10, "min_delta": 0.001}
 PLAIN = {
     "activation": "relu",
     "encoding": "standardize",
+    "learning_rate": 0.01,
     "learning_rate_schedule": "constant",
+    "batch_size": 32,
+    "epochs": 200,
     "n_estimators": 1,
 }
 NETWORKS = {

@@ -79,7 +79,7 @@ print("probabilities of one row have the shape", alone.shape, "instead of (1, 2)
 # A threshold cannot be tuned around it:
 
 try:
-    quietly(TunedThresholdClassifierCV(wrapper, cv=3).fit, X_train, y_train)
+    quietly(TunedThresholdClassifierCV(wrapper, cv=2).fit, X_train, y_train)
 except Exception as error:
     complaint = f"{type(error).__name__}: {error}"
     print("TunedThresholdClassifierCV:", complaint.splitlines()[0][:150])

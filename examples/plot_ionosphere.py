@@ -43,6 +43,7 @@ def four_four(seed):
         learning_rate=0.01,
         learning_rate_schedule="constant",
         metrics=["binary_accuracy"],
+        batch_size=32,
         epochs=1000,
         patience=10,
         min_delta=0.001,
@@ -52,7 +53,7 @@ def four_four(seed):
 
 
 clf = four_four(0).fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
-print(f"stopped after {clf.n_iter_} epochs, kept epoch {clf.best_iter_}")
+print(f"stopped after {clf.n_iter_} epochs, kept epoch {clf.best_iter_[0]}")
 
 # %%
 # The wrong way

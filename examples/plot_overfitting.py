@@ -94,9 +94,10 @@ stopped = BinaryNetClassifier(
     hidden_layer_sizes=(256, 256, 256), **fixed, batch_size=64, epochs=60, patience=10
 )
 stopped.fit(X_train, y_train, X_val=X_valid, y_val=y_valid)
-kept = stopped.history_["val_loss"][stopped.best_iter_ - 1]
+(best,) = stopped.best_iter_
+kept = stopped.history_["val_loss"][best - 1]
 print("3 x 256 with early stopping:", end=" ")
-print(f"epoch {stopped.best_iter_} of {stopped.n_iter_} kept", end=", ")
+print(f"epoch {best} of {stopped.n_iter_} kept", end=", ")
 print(f"validation loss {kept:.3f}")
 
 # %%

@@ -1,24 +1,19 @@
-"""BinaryNetClassifier: the scikit-learn contract of a neural network for yes/no decisions."""
+"""BinaryNetClassifier: a neural network for yes/no decisions as a scikit-learn classifier."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
-from sklearn.base import clone
-from sklearn.utils import check_random_state
+from scipy.special import expit, log_expit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
-from sklearn_binnet import _fit
-from sklearn_binnet._answers import NetworkAnswers
-from sklearn_binnet._calibration import fit_temperatures
 from sklearn_binnet._compat import (
     CallbackSupportMixin,
     HasMethods,
@@ -29,122 +24,136 @@ from sklearn_binnet._compat import (
     safe_indexing,
     with_callbacks,
 )
-from sklearn_binnet._config import encoding_of
-from sklearn_binnet._labels import ClassWeights, Target, answer_weights, class_weights
+from sklearn_binnet._config import FitConfig, encoding_of
+from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
+from sklearn_binnet._labels import ClassWeights, Target, answer_weights, binary_labels, class_weights
 from sklearn_binnet._networks._builtin import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
-from sklearn_binnet._table import Table
-from sklearn_binnet._training._engine import train
+from sklearn_binnet._networks._fitted import Fitted
+from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
-from sklearn_binnet._training._types import EpochReport, Trained
+from sklearn_binnet._training._types import EpochReport
+
+_NO_LABELS = object()
 
 
-class _Fit(NamedTuple):
-    """A fit that is laid out but not trained."""
+class _Prepared(NamedTuple):
+    """Checked input of a fit."""
 
-    plan: _fit.Plan
-    columns: NDArray
-    labels: Any
+    config: FitConfig
+    rows: Rows
+    start: Start | None
     target: Target
-    rows: _fit.Rows
+    n_rows: int
     used: Any
-    """Which rows of `columns` are in `rows`."""
-    made_folds: bool
-    start: _fit.Start | None
+    """Which of the user's rows are in `rows`: those of some weight."""
 
 
-class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
-    """Neural network for yes/no questions, with a threshold that can be tuned without a refit.
+class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Neural network for yes/no decisions, with a threshold that can be changed without a new fit.
 
-    Trains Keras networks on a table as it is (any scale, categories, missing values) and answers with labels. One class
-    answers one question (`y` of shape (n_samples,), any two labels) or many (`y` an indicator matrix of shape
-    (n_samples, n_labels), with one network for all questions).
+    The classifier trains Keras networks on a table as it is: columns on any scale, categories, missing values. `y`
+    holds two labels of any kind, or is an indicator matrix of shape (n_samples, n_labels) for several yes/no labels,
+    which one network predicts together.
 
-    One fit gives all: five networks are trained side by side, each without one fold of the rows and stopped by it.
-    Their mean is the answer, the rows they have not seen give out-of-fold probabilities, and those a calibration.
+    By default, `fit` trains five networks side by side. Each leaves out one fold of the rows, and its training is
+    stopped by the loss on that fold. Predictions come from the mean of their log-odds. Each training row also gets an
+    out-of-fold probability from the network that was not trained on it, and these probabilities calibrate the
+    predictions.
 
     Parameters
     ----------
     model : None, callable, keras.Model or scikeras.wrappers.KerasClassifier, default=None
-        None builds a stack of Dense layers from the parameters below. A callable returns a Keras model. A Keras model
-        is a template: every fit starts from fresh weights. A SciKeras wrapper builds its model with its own
-        parameters, which a search can reach as `model__units` or `model__optimizer__learning_rate`. Columns reach a
-        model of yours encoded as `encoding` says. Its last layer must have one sigmoid or one linear unit a
-        question, or two softmax units for a single question.
+        The network. None builds a stack of Dense layers from the parameters below. A callable is called and returns a
+        Keras model. A Keras model is a template: each fit trains a copy that starts from fresh weights. A SciKeras
+        wrapper builds its model with its own parameters, so that a search can reach them as `model__units` or
+        `model__optimizer__learning_rate`; its training parameters, such as `epochs`, are used where the classifier's
+        are at their defaults. The last layer must have one sigmoid or one linear unit for each label, or two softmax
+        units for a single label.
     hidden_layer_sizes : sequence of int, default=(128, 128, 128)
-        Units of the hidden layers; `()` is logistic regression.
+        Number of units in each hidden layer of the built-in network; `()` is logistic regression.
     activation : str, default="selu"
-        Activation of the hidden layers, by Keras' name. "selu" brings the initial weights that belong to it (normal
-        kernels [3]_, biases from N(0, 1) and a last layer of zeros [1]_); others have Keras' defaults.
+        Activation of the hidden layers of the built-in network, by Keras' name. With "selu", hidden layers start from
+        normal kernels [3]_ and biases drawn from N(0, 1), and the last layer from zeros [1]_. With any other
+        activation, layers start from Keras' defaults.
     encoding : {"auto", "piecewise_linear", "standardize"} or None, default="auto"
-        What is done to numbers before the first layer. "piecewise_linear" scales by median and interquartile range,
-        clips softly, appends where in its range a value lies [4]_ and learns a factor for every column. "standardize"
-        brings columns to mean 0 and standard deviation 1. Both fill missing numbers with the median and tell the
-        network that they were missing. None does nothing. "auto" is "piecewise_linear" for the built-in network and
-        "standardize" for `model`. Learnt from the rows that are trained on, so with several networks from all rows
-        (their columns, never `y`). Categories become columns or embeddings either way.
+        How numbers are transformed before the first layer. "piecewise_linear" scales each column by its median and
+        interquartile range, clips it softly, and adds columns that say where in its range a value lies [4]_; the
+        network also learns a factor for each column. "standardize" brings each column to mean 0 and standard deviation
+        1. Both fill missing numbers with the median and add a column that says which were missing. None leaves numbers
+        as they are. "auto" is "piecewise_linear" for the built-in network and "standardize" for `model`. The encoding
+        is learnt from the columns of the training rows and never from `y`; several networks share one that is learnt
+        from all rows. Categories become columns or embeddings in any case.
     n_bins : int, default=8
-        Bins a column of "piecewise_linear", at least 2. Columns with few distinct values have fewer.
+        Number of bins of each column for "piecewise_linear", at least 2. Columns with few distinct values have fewer.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
-        Which columns hold categories: those of a DataFrame (pandas or polars) with strings or categories (booleans are
-        numbers), or the given positions, mask or names, or none. Up to 32 levels become a column each, more an
-        embedding; beyond 254 the rarest count as unknown, as does what `fit` has not seen. Missing is a level.
+        Which columns hold categories. "from_dtype" takes the columns of a DataFrame (pandas or polars) that hold
+        strings or categories; booleans count as numbers. An array names columns by position, mask or name. None means
+        none. A category of up to 32 levels becomes one column for each level, a larger one an embedding. Levels beyond
+        the 254 most frequent and levels that `fit` has not seen count as unknown. A missing value is a level of its
+        own.
     dropout : float or sequence of float, default=0.0
-        Share of units dropped after each hidden layer, in [0, 1).
+        Share of the units that are dropped after each hidden layer of the built-in network, in [0, 1). A sequence has
+        one share for each layer.
     batch_normalization : bool, default=False
-        Normalize the units of each hidden layer over the batch.
-    optimizer : str or keras.optimizers.Optimizer, default="adam"
-        Keras optimizer. A compiled `model` keeps its own, unless this is anything but "adam".
+        Whether the units of each hidden layer of the built-in network are normalized over the batch.
+    optimizer : str, dict, keras.optimizers.Optimizer or None, default=None
+        The Keras optimizer. None is Adam, or the optimizer that `model` was compiled with. "adam" is Adam with Keras'
+        own learning rate.
     learning_rate : float, keras.optimizers.schedules.LearningRateSchedule or None, default=None
-        Step size. None takes the one of `optimizer` or of a compiled `model`; for the built-in network and "adam" it
-        falls with the units of the widest hidden layer [2]_: 0.045 over their root, 0.004 for 128; under a constant
-        schedule 0.128 over their number, between 0.001 and 0.01.
+        Step size of the training. None takes the one of `optimizer`, or of the compiled `model`. If neither says
+        anything, the built-in network takes 0.045 over the root of the units of its widest hidden layer [2]_, which is
+        0.004 for 128 units. `partial_fit` takes 0.128 over that number of units there, between 0.001 and 0.01.
     learning_rate_schedule : {"constant", "cosine", "coslog4"} or None, default=None
-        How the step size moves over all planned steps: not at all, down a half cosine to 0, or through four cosine
-        cycles of growing length [1]_. None is "coslog4" for the built-in network and "constant" for `model`.
+        How the learning rate changes over the planned steps. "constant" keeps it, "cosine" lets it fall to 0 along half
+        a cosine, and "coslog4" follows four cosine cycles of growing length [1]_. None is "coslog4" for the built-in
+        network and "constant" for `model`. `partial_fit` always keeps it constant.
     weight_decay : float or None, default=None
-        Share of each weight, times the learning rate, taken off at each step (decoupled, as in Keras). None takes the
-        one of `optimizer` or of a compiled `model`.
+        Decoupled weight decay as in AdamW. None takes the one of `optimizer`, or of the compiled `model`.
     batch_size : int or None, default=None
-        Rows a step. None takes 256, or about a quarter of the rows where there are fewer than 1,024; under a constant
-        schedule a power of two between 32 and 1024 that makes about 64 steps an epoch.
+        Number of rows in one training step. None takes 256 for the built-in network, or about a quarter of the rows
+        where there are fewer than 1,024. For `model` and in `partial_fit`, None takes a power of two between 32 and
+        1,024 that makes about 64 steps an epoch.
     epochs : int or None, default=None
-        Most passes over the training rows. None means 32, under a constant schedule 200, or what a SciKeras wrapper
-        says.
+        Largest number of passes over the training rows. None takes 32 for the built-in network and 200 for `model`.
     n_estimators : int or None, default=None
-        Networks trained side by side. Several leave out one stratified fold each and are averaged (mean log-odds); each
-        row then has an out-of-fold probability. One holds out `validation_fraction` of the rows. None means 5 for the
-        built-in network, fewer where the rarer class has fewer rows, and 1 for `model`.
+        Number of networks that are trained side by side. Several networks leave out one stratified fold each, and the
+        mean of their log-odds is the prediction; where the rarer class has fewer rows than this, there are fewer
+        networks. A single network holds out `validation_fraction` of the rows. None takes 5 for the built-in network
+        and 1 for `model`.
     calibration : "temperature" or None, default="temperature"
-        Divide log-odds by the number, one a question, that makes the out-of-fold probabilities likeliest [5]_, weighted
-        as the loss is. Without out-of-fold probabilities there is nothing to learn it from; `warm_start` and
-        `partial_fit` keep the one they find.
+        "temperature" is temperature scaling [5]_, fitted for each label on the out-of-fold predictions, with the
+        weights of the loss. A single network has no out-of-fold predictions and is not calibrated. `warm_start` and
+        `partial_fit` keep the temperature of the fit they go on from.
     early_stopping : bool, default=True
-        Stop when the validation loss gains nothing for `patience` epochs, and keep the weights of the best epoch.
-        Needs validation rows: held out, or given to `fit`.
+        Whether training stops when the validation loss has not improved for `patience` epochs; the weights of the best
+        epoch are kept. The validation rows are the fold that is left out, those held out, or those given to `fit`.
     validation_fraction : float, default=0.2
-        Share of the rows held out for early stopping, stratified, in (0, 1).
+        Share of the rows that a single network holds out for early stopping, stratified, in (0, 1).
     patience : int, default=10
-        Epochs without a gain to wait.
+        Number of epochs without an improvement after which training stops.
     min_delta : float, default=0.0
-        Smallest fall of the validation loss that counts as a gain.
+        Smallest fall of the validation loss that counts as an improvement.
     class_weight : dict, list of dict, "balanced" or None, default=None
-        Weight of each class in the loss, multiplied with `sample_weight`, in training and validation. For several
-        questions a dict holds for all of them, a list has one dict a question, with keys 0 and 1.
+        Weight of each class in the loss, in training and validation; it is multiplied with `sample_weight`. For several
+        labels, a dict holds for all of them, and a list has one dict for each label, with keys 0 and 1.
     metrics : list or None, default=None
-        Keras metrics (names, objects or functions) recorded each epoch in `history_`. Those that compare with a
-        threshold, such as "accuracy", use `threshold`.
+        Keras metrics (names, objects or functions) that are recorded in `history_` after each epoch. Those that compare
+        with a threshold, such as "accuracy", use `threshold`. None takes those of the compiled `model`.
     callbacks : list of keras.callbacks.Callback or None, default=None
-        Called with copies at each fit. `self.model` in them goes from raw columns to the probability; of a `model`
-        that only Keras' own `fit` can train (an own `train_step`, say) it is that model, on encoded columns.
+        Keras callbacks; each network gets copies at each fit. Their `self.model` goes from raw columns to the
+        probability. If only Keras' own `fit` can train `model`, because it has a `train_step` of its own for example,
+        it is that very model, on encoded columns.
     threshold : float or array-like of shape (n_labels,), default=0.5
-        `predict` says yes where the probability is at least this. Change it with `set_params`, without a refit.
+        `predict` returns the positive label where its probability is at least this. `set_params` changes it without a
+        new fit.
     pos_label : int, float, bool, str or None, default=None
-        The label that means yes. None means `classes_[1]`.
+        The positive label. None means `classes_[1]`.
     warm_start : bool, default=False
-        Go on from the last fit's weights and optimizer state. Rows held out now may have been trained on then, so
-        there is no `oof_proba_`, and early stopping is a weaker guard; `X_val` and `y_val` don't have that trouble.
+        Whether `fit` goes on from the weights and the optimizer state of the last fit. Rows that are held out now may
+        have been trained on then. There is no `oof_proba_` for that reason, and early stopping is a weaker guard,
+        unless you pass `X_val` and `y_val`.
     verbose : int, default=0
         1 shows a progress bar on terminals and in notebooks.
     random_state : int, RandomState instance or None, default=None
@@ -153,41 +162,46 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     Attributes
     ----------
     classes_ : ndarray of shape (2,) or (n_labels,)
-        The two labels, sorted; for an indicator matrix the numbers of its columns.
+        The two labels, sorted; for an indicator matrix, the numbers of its columns.
     pos_label_ : label
-        The label that means yes; not for an indicator matrix.
+        The positive label; there is none for an indicator matrix.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if all were strings.
+        Names of the columns, if all of them were strings.
     n_labels_ : int
-        Number of questions.
+        Number of labels: the columns of an indicator matrix, else 1.
+    learning_rate_ : float
+        The learning rate that the training used; under a Keras schedule, the one of the first step.
+    batch_size_ : int
+        The batch size that the training used.
+    epochs_ : int
+        The largest number of epochs that the training could take; 1 after `partial_fit`.
     history_ : dict of str to list of float
-        One value an epoch: `loss`, `val_loss` and the metrics. For several networks their mean.
+        One value for each epoch: `loss`, `val_loss` and the metrics; for several networks, their mean.
     histories_ : list of dict
-        The same for each network.
+        The history of each network.
     n_iter_ : int
-        Epochs run; of several networks the most.
-    best_iter_ : int or list of int
-        Epoch whose weights were kept, from 1; of several networks a list.
+        Number of epochs run; for several networks, the largest.
+    best_iter_ : list of int
+        For each network, the epoch whose weights were kept, counted from 1.
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
-        Out-of-fold P(yes) of the training rows in their order, calibrated, NaN for rows of weight 0. Only if several
-        networks were trained and `fit` made the folds itself. The fold of a row also chose the epoch of its network:
-        for a single network these are optimistic (by a tenth in log-loss on ten real tables), for the mean of all,
-        which answers, about right.
-    temperature_ : float or ndarray of shape (n_labels,)
+        Out-of-fold probability of the positive label for the training rows in their order, calibrated, NaN for rows of
+        weight 0. It exists only if several networks were trained and `fit` made the folds itself. The fold of a row
+        also chose the epoch of its network. For a single network these probabilities are therefore optimistic (by a
+        tenth in log-loss on ten real tables); for the mean of all networks, which predicts, they are about right.
+    temperature_ : ndarray of shape (n_labels,)
         What log-odds are divided by; 1 where nothing was calibrated.
     model_ : keras.Model
-        From raw columns (of a table with categories: from `to_matrix`) to the final probability; built when asked for.
-        `model_(X)` takes float64, its `predict` rounds
-        columns to float32 first.
+        Keras model from raw columns (of a table with categories: from what `to_matrix` returns) to the final
+        probability. It is built when it is asked for.
     models_ : list of keras.Model
-        The single networks, likewise.
+        The single networks, likewise, without the temperature.
 
     See Also
     --------
-    ThresholdTunerCV : Finds the threshold; of this classifier without any further training.
-    sklearn.neural_network.MLPClassifier : Networks without Keras, threshold or multilabel weights.
+    ThresholdTunerCV : Finds the threshold; for this classifier without any further training.
+    sklearn.neural_network.MLPClassifier : Networks without Keras, threshold or weights for several labels.
 
     References
     ----------
@@ -217,12 +231,27 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     The network of the tutorials, a plain stack of Dense layers:
 
     >>> plain = BinaryNetClassifier(
-    ...     hidden_layer_sizes=(16,), activation="relu", encoding="standardize",
-    ...     learning_rate=1e-3, learning_rate_schedule="constant", n_estimators=1,
+    ...     hidden_layer_sizes=(16,),
+    ...     activation="relu",
+    ...     encoding="standardize",
+    ...     optimizer="adam",
+    ...     learning_rate_schedule="constant",
+    ...     n_estimators=1,
     ... )
     """
 
-    _parameter_constraints: ClassVar[dict] = {
+    classes_: NDArray[Any]
+    n_labels_: int
+    history_: dict[str, list[float]]
+    _fitted: Fitted
+    """Trained networks as plain data."""
+    _resume: Start
+    """What warm_start and partial_fit go on from."""
+    _target: Target
+    _table: Table | None
+    """How category columns are read; None where all columns are numbers."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [None, callable, HasMethods(["get_params", "set_params"])],
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
@@ -231,7 +260,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "batch_normalization": ["boolean"],
-        "optimizer": [str, dict, HasMethods(["apply"])],
+        "optimizer": [str, dict, HasMethods(["apply"]), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), callable, None],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "weight_decay": [Interval(Real, 0, None, closed="left"), None],
@@ -256,35 +285,35 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
     def __init__(
         self,
         *,
-        model=None,
-        hidden_layer_sizes=(128, 128, 128),
-        activation="selu",
-        encoding="auto",
-        n_bins=8,
-        categorical_features="from_dtype",
-        dropout=0.0,
-        batch_normalization=False,
-        optimizer="adam",
-        learning_rate=None,
-        learning_rate_schedule=None,
-        weight_decay=None,
-        batch_size=None,
-        epochs=None,
-        n_estimators=None,
-        calibration="temperature",
-        early_stopping=True,
-        validation_fraction=0.2,
-        patience=10,
-        min_delta=0.0,
-        class_weight=None,
-        metrics=None,
-        callbacks=None,
-        threshold=0.5,
-        pos_label=None,
-        warm_start=False,
-        verbose=0,
-        random_state=None,
-    ):
+        model: Any = None,
+        hidden_layer_sizes: Sequence[int] = (128, 128, 128),
+        activation: str = "selu",
+        encoding: str | None = "auto",
+        n_bins: int = 8,
+        categorical_features: Any = "from_dtype",
+        dropout: float | Sequence[float] = 0.0,
+        batch_normalization: bool = False,
+        optimizer: Any = None,
+        learning_rate: Any = None,
+        learning_rate_schedule: str | None = None,
+        weight_decay: float | None = None,
+        batch_size: int | None = None,
+        epochs: int | None = None,
+        n_estimators: int | None = None,
+        calibration: str | None = "temperature",
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        class_weight: Any = None,
+        metrics: Sequence[Any] | None = None,
+        callbacks: Sequence[Any] | None = None,
+        threshold: ArrayLike = 0.5,
+        pos_label: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.model = model
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -357,8 +386,8 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             becomes NaN); an earlier fit then stays as it was.
         """
         with self._all_or_nothing():
-            fit = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
-            self._finish(fit, self._train(fit.plan, X, y, fit.target))
+            prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
+            self._store(prepared, self._train(prepared, X, y))
         return self
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -393,76 +422,29 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
             return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
         prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
-        for model, fit, trained in zip(models, prepared, self._train_many(prepared), strict=True):
-            model._finish(fit, trained)
+        with ExitStack() as stack:
+            bar = None
+            if self.verbose and prepared:
+                bar = stack.enter_context(progress_bar(prepared[0].config.epochs))
+            results = fit_side_by_side([(one.config, one.rows, one.start) for one in prepared], bar)
+        for model, one, result in zip(models, prepared, results, strict=True):
+            model._store(one, result)
         return models
-
-    def _prepare(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> _Fit:
-        """Check the input and lay out the training."""
-        start = self._start() if self.warm_start else None
-        try:
-            columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
-        except ValueError as error:
-            if start is not None and "feature" in str(error):
-                error.add_note("warm_start=True goes on from the last fit's columns; False begins anew.")
-            raise
-        target = Target.learn(labels, self.pos_label)
-        if start is not None:
-            self._check_same_question(target)
-        self._check_threshold(target.n_labels)
-        weight, used = self._row_weights(columns, sample_weight)
-        if np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of such as 1/3 are rounded
-            weight = (weight > 0).astype(np.float64)
-        columns = self._without_levels_of(used, X, columns, start)
-        answers = target.encode(labels)[used]
-        if not target.multilabel and answers.min() == answers.max():
-            raise ValueError(
-                "sample_weight must be above 0 for rows of both classes; rows of one class only are left, so there "
-                "is nothing to tell apart."
-            )
-        params = self._params(columns, target)
-        pairs = class_weights(answers, weight[used], params["class_weight"], target)
-        rows = self._rows(columns[used], answers, weight[used], pairs)
-        held_out = self._validation_rows(X_val, y_val, sample_weight_val, target, pairs)
-        plan = _fit.plan(params, rows, held_out, check_random_state(params["random_state"]), start)
-        return _Fit(plan, columns, labels, target, rows, used, held_out is None, start)
-
-    def _finish(self, fit: _Fit, trained: list[Trained]) -> None:
-        """Store what a training gave."""
-        self._keep(fit.plan, trained, fit.target, fit.start)
-        self.history_ = _fit.mean_history(trained)
-        self.histories_ = [t.history for t in trained]
-        self.n_iter_ = max(t.n_epochs for t in trained)
-        self.best_iter_ = trained[0].best_epoch if len(trained) == 1 else [t.best_epoch for t in trained]
-        if len(trained) > 1 and fit.made_folds and fit.start is None:
-            logits = _fit.out_of_fold_logits(self._fitted, fit.rows, fit.plan)
-            if self.calibration is not None:
-                self._fitted.temperature = fit_temperatures(logits, fit.rows.answers, fit.rows.answer_weights)
-            out_of_fold = np.full((len(fit.columns), fit.target.n_labels), np.nan)
-            out_of_fold[fit.used] = expit(logits / self._fitted.temperature)
-            self.oof_proba_ = out_of_fold if fit.target.multilabel else out_of_fold[:, 0]
-        self._tell_temperature()
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> BinaryNetClassifier:
-        """Train one more epoch, on these rows alone, without validation.
+        """Train for one more epoch, on these rows alone and without validation.
+
+        The learning rate stays constant, since a stream has no last step that a schedule could plan for.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The rows. `encoding="standardize"`, which "auto" is here, goes on learning from all rows seen so far; bins
-            of "piecewise_linear", medians and levels of categories are those of the first call.
+            The rows. `encoding="standardize"`, which "auto" is here, goes on learning from all rows seen so far. The
+            bins of "piecewise_linear", medians, and levels of categories are those of the first call.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Their labels.
         classes : array-like of shape (2,), default=None
@@ -474,9 +456,15 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         -------
         self : BinaryNetClassifier
             The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
+            since the rows of one call need not have the classes of the stream.
         """
         with self._all_or_nothing():
-            start = self._start()
+            start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
             if start is not None and classes is not None and not np.array_equal(np.unique(classes), target.classes):
@@ -484,39 +472,268 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
                     f"classes must be {target.classes.tolist()}, as at the first call of partial_fit, got "
                     f"{np.unique(classes).tolist()}."
                 )
-            self._check_threshold(target.n_labels)
-            weight, used = self._row_weights(columns, sample_weight)
-            columns = self._without_levels_of(used, X, columns, start)
-            answers = target.encode(labels)[used]
-            params = self._params(columns, target)
-            if start is None and params["encoding"] == "auto":
-                params["encoding"] = "standardize"  # a first call may be too small for the bins of all that follow
-            if isinstance(params["class_weight"], str):
-                raise ValueError(
-                    "class_weight='balanced' is not supported for partial_fit: the classes of a few rows are not those "
-                    "of the stream. Compute the weights from rows that stand for the stream, as in "
-                    "sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y), and pass them "
-                    "as a dict, class_weight=dict(zip(classes, weights))."
-                )
-            pairs = class_weights(answers, weight[used], params["class_weight"], target)
-            rows = self._rows(columns[used], answers, weight[used], pairs)
-            if params["learning_rate_schedule"] not in (None, "constant"):
-                warnings.warn(
-                    f"learning_rate_schedule={params['learning_rate_schedule']!r} has no effect in partial_fit: a "
-                    "stream has no last step to plan for, so its learning rate is constant.",
-                    UserWarning,
-                    stacklevel=3,
-                )
-            params |= {"epochs": 1, "early_stopping": False, "learning_rate_schedule": "constant"}
-            plan = _fit.plan(params, rows, None, check_random_state(params["random_state"]), start, update=True)
-            trained = self._train(plan, X, y, target)
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
-            self._keep(plan, trained, target, start)
-            self._tell_temperature()
-            self.history_ = {k: past.get(k, []) + v for k, v in _fit.mean_history(trained).items()}
+            prepared = self._resolve(X, columns, labels, target, start, sample_weight, stream=True)
+            result = self._train(prepared, X, y)
+            self._store(prepared, result)
+            self.history_ = {k: past.get(k, []) + v for k, v in self.history_.items()}
             self.histories_ = [self.history_]
-            self.n_iter_ = self.best_iter_ = len(self.history_["loss"])
+            self.n_iter_ = len(self.history_["loss"])
+            self.best_iter_ = [self.n_iter_] * len(result.trained)
         return self
+
+    # ------------------------------------------------------------------ predictions
+    def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        return self._fitted.logits(self._checked(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the positive label where its probability is at least `threshold`, else the other one.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The original labels, or an indicator matrix.
+        """
+        logits = self._logits(X)
+        return self._target.decode(expit(logits) >= self._check_threshold(self.n_labels_))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
+            Probability of each class in the order of `classes_`; for an indicator matrix, that each label is 1.
+        """
+        logits = self._logits(X)
+        return self._target.columns(expit(logits))
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return logarithms of probabilities, which stay finite where a probability is rounded to 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, 2) or (n_samples, n_labels)
+            Logarithms of what `predict_proba` returns.
+        """
+        logits = self.decision_function(X)
+        yes: NDArray[np.float64] = log_expit(logits)
+        return yes if self._target.multilabel else np.column_stack([log_expit(-logits), yes])
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return log-odds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Log-odds of `classes_[1]`; for an indicator matrix, of each label.
+        """
+        logits = self._logits(X)
+        if self._target.multilabel:
+            return logits
+        return logits[:, 0] if self._target.positive == 1 else -logits[:, 0]
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy of `predict`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        score : float
+            Share of the rows whose prediction is right; for an indicator matrix, all labels of a row must be right.
+        """
+        check_is_fitted(self)
+        return float(super().score(X, y if self._target.multilabel else binary_labels(y), sample_weight))
+
+    def to_matrix(self, X: ArrayLike) -> NDArray[Any]:
+        """Return a table as the matrix of numbers that `model_` takes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+
+        Returns
+        -------
+        matrix : ndarray of shape (n_samples, n_features)
+            Numbers as they are, NaN where missing; categories as the place of their level, -1 for a level that `fit`
+            has not seen.
+        """
+        check_is_fitted(self)
+        matrix: NDArray[Any] = self._checked(X)
+        return matrix
+
+    # ------------------------------------------------------------------ as Keras
+    @property
+    def model_(self) -> Any:
+        """Keras model from raw columns to the final probability; `to_matrix` makes them of a table with categories.
+
+        Call it, as in `clf.model_(X)`, which takes float64. Its `predict` rounds columns to float32 first, which loses
+        the differences of columns that are large beside them.
+        """
+        check_is_fitted(self)
+        if "_keras" not in self.__dict__:
+            self._keras = self._fitted.keras_model()
+        return self._keras
+
+    @property
+    def models_(self) -> list[Any]:
+        """Keras models of the single networks, without the temperature."""
+        check_is_fitted(self)
+        return self._fitted.keras_models()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Keras models are built again when they are asked for.
+        state: dict[str, Any] = super().__getstate__().copy()
+        state.pop("_keras", None)
+        return state
+
+    # ------------------------------------------------------------------ the steps of a fit
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> _Prepared:
+        """Check the input of `fit`: the table, the labels, the weights and the parameters."""
+        start = getattr(self, "_resume", None) if self.warm_start else None
+        try:
+            columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
+        except ValueError as error:
+            if start is not None and "feature" in str(error):
+                error.add_note("warm_start=True goes on from the last fit's columns; False begins anew.")
+            raise
+        target = Target.learn(labels, self.pos_label)
+        if start is not None:
+            self._check_same_labels(target)
+        return self._resolve(X, columns, labels, target, start, sample_weight, (X_val, y_val, sample_weight_val))
+
+    def _resolve(
+        self,
+        X: Any,
+        columns: NDArray[Any],
+        labels: Any,
+        target: Target,
+        start: Start | None,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any] = (None, None, None),
+        stream: bool = False,
+    ) -> _Prepared:
+        """Resolve the parameters, and leave out rows without weight."""
+        self._check_threshold(target.n_labels)
+        weight, used = self._row_weights(columns, sample_weight)
+        if not stream and np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of 1/3 are rounded
+            weight = (weight > 0).astype(np.float64)
+        columns = self._without_levels_of(used, X, columns, start)
+        targets = target.encode(labels)[used]
+        if not (stream or target.multilabel) and targets.min() == targets.max():
+            raise ValueError(
+                "sample_weight must be above 0 for rows of both classes; rows of one class only are left, so there "
+                "is nothing to tell apart."
+            )
+        config = FitConfig.resolve(
+            self.get_params(deep=False),
+            {name: p.default for name, p in signature(type(self).__init__).parameters.items()},
+            n_features=columns.shape[1],
+            n_labels=target.n_labels,
+            n_rows=len(columns),
+            stream=stream,
+            validation_rows=validation[0] is not None,
+        )
+        if stream and isinstance(config.class_weight, str):
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit: the classes of a few rows are not those of "
+                "the stream. Compute the weights from rows that stand for the stream, as in "
+                "sklearn.utils.class_weight.compute_class_weight('balanced', classes=classes, y=y), and pass them as a "
+                "dict, class_weight=dict(zip(classes, weights))."
+            )
+        pairs = class_weights(targets, weight[used], config.class_weight, target)
+        held_out = self._validation_rows(*validation, target, pairs)
+        rows = self._rows(columns[used], targets, weight[used], pairs, held_out)
+        return _Prepared(config, rows, start, target, len(columns), used)
+
+    def _train(self, prepared: _Prepared, X: Any, y: Any) -> FittedNetworks:
+        """Train, and show progress to who wants to see it: scikit-learn's callbacks get the user's own X and y."""
+        config, rows, start, target = prepared[:4]
+        follows = bool(getattr(self, "_skl_callbacks", None))
+        with ExitStack() as stack:
+            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = []
+            if self.verbose:
+                bar = stack.enter_context(progress_bar(config.epochs))
+                hooks.append(lambda report, networks: bar(report))
+            if follows:
+                # Networks may be trained one after the other, so that only for one the number of epochs is known.
+                single = config.n_estimators == 1 and start is None
+                context = self._init_callback_context(max_subtasks=config.epochs if single else None)
+                context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+                def tell(report: EpochReport, networks: Callable[[], Fitted]) -> bool:
+                    epoch = context.subcontext(task_name="epoch")
+                    epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                    now = {"reconstruction_attributes": lambda: _what_predicts(networks(), target)}
+                    return bool(epoch.call_on_fit_task_end(estimator=self, X=X, y=y, **now))
+
+                hooks.append(tell)
+            on_epoch = (lambda report, networks: max([hook(report, networks) for hook in hooks])) if hooks else None
+            result = fit_networks(config, rows, start, on_epoch)
+            if follows:
+                final = _what_predicts(result.networks, target)
+                context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=final)
+        return result
+
+    def _store(self, prepared: _Prepared, result: FittedNetworks) -> None:
+        """Set the attributes of a fitted classifier, all of them plain data."""
+        target, trained = prepared.target, result.trained
+        for stale in ("_keras", "oof_proba_", "pos_label_"):
+            self.__dict__.pop(stale, None)
+        for name, value in _what_predicts(result.networks, target).items():
+            setattr(self, name, value)
+        if not target.multilabel:
+            self.pos_label_ = target.classes[target.positive]
+        self._resume = result.start
+        self.learning_rate_ = result.learning_rate
+        self.batch_size_, self.epochs_ = result.settings.batch_size, result.settings.epochs
+        self.history_ = mean_history(trained)
+        self.histories_ = [t.history for t in trained]
+        self.n_iter_ = max(t.n_epochs for t in trained)
+        self.best_iter_ = [t.best_epoch for t in trained]
+        self.temperature_ = result.networks.temperature.copy()
+        if result.out_of_fold is not None:
+            out_of_fold = np.full((prepared.n_rows, target.n_labels), np.nan)
+            out_of_fold[prepared.used] = result.out_of_fold
+            self.oof_proba_ = out_of_fold if target.multilabel else out_of_fold[:, 0]
 
     # ------------------------------------------------------------------ what comes in
     @contextmanager
@@ -531,11 +748,48 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             self.__dict__.update(before | kept)
             raise
 
+    def _checked(
+        self, X: Any, y: Any = _NO_LABELS, fills: bool | None = None, learn: bool = False, reset: bool = False
+    ) -> Any:
+        """Return columns (n, d) of numbers, float32 or float64; with `y` also the labels, dense or sparse.
+
+        Numbers may be missing (NaN) where the encoding fills them in: as `fills` says, else as the fitted one does.
+        Levels of categories are numbers already.
+        """
+        if learn:
+            categorical = self.categorical_features
+            self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
+        fills = self._fitted.encoder.encoding is not None if fills is None else fills
+        finite: Any = "allow-nan" if fills else True
+        options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
+        try:
+            if self._table is not None:
+                validate_data(self, X, reset=reset, skip_check_array=True)
+                X = self._table.read(X)
+                if y is _NO_LABELS:
+                    return check_array(X, estimator=self, input_name="X", **options)
+                return check_X_y(X, y, multi_output=True, estimator=self, **options)
+            refuse_dates(X)
+            if not learn and self.categorical_features is not None:
+                refuse_new_categories(X)
+            if y is _NO_LABELS:
+                return validate_data(self, X, reset=reset, **options)
+            return validate_data(self, X, y, multi_output=True, reset=reset, **options)
+        except ValueError as error:
+            if not fills and "contains NaN" in str(error):
+                raise ValueError(
+                    "encoding=None leaves columns as they are, but X has missing numbers (NaN). Use 'piecewise_linear' "
+                    "or 'standardize', which fill them in, or fill them in before."
+                ) from error
+            if (clear := number_error(X, error)) is not None:
+                raise clear from error
+            raise
+
     def _takes_missing(self) -> bool:
         """Return whether a fit with these parameters fills missing numbers in."""
         return encoding_of(self.get_params(deep=False)) is not None
 
-    def _without_levels_of(self, used: Any, X: Any, columns: NDArray, start: _fit.Start | None) -> NDArray:
+    def _without_levels_of(self, used: Any, X: Any, columns: NDArray[Any], start: Start | None) -> NDArray[Any]:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
@@ -543,14 +797,32 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         return self._table.read(X)
 
     def _rows(
-        self, columns: NDArray, answers: NDArray[np.float32], weight: NDArray, pairs: ClassWeights | None
-    ) -> _fit.Rows:
-        """Return rows with the weight of every answer."""
+        self,
+        columns: NDArray[Any],
+        targets: NDArray[np.float32],
+        weight: NDArray[Any],
+        pairs: ClassWeights | None,
+        validation: Rows | None = None,
+    ) -> Rows:
+        """Return rows with the weight of every target."""
         n_levels = () if self._table is None else self._table.n_levels
-        return _fit.Rows(columns, answers, weight, answer_weights(answers, weight, pairs), n_levels)
+        return Rows(columns, targets, weight, answer_weights(targets, weight, pairs), n_levels, validation)
 
-    def _check_same_question(self, target: Target) -> None:
-        """Refuse to go on with a network that answers something else."""
+    def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
+        """Return the threshold as (1,) or (n_labels,)."""
+        try:
+            threshold = np.atleast_1d(np.asarray(self.threshold, dtype=float))
+        except (TypeError, ValueError):
+            threshold = np.array([np.nan])
+        if isinstance(self.threshold, bool):  # stands for no number
+            threshold = np.array([np.nan])
+        if threshold.shape not in {(1,), (n_labels,)} or not np.all((threshold >= 0) & (threshold <= 1)):
+            allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one for each label,"
+            raise ValueError(f"threshold must be {allowed} in [0, 1], got {self.threshold!r}.")
+        return threshold
+
+    def _check_same_labels(self, target: Target) -> None:
+        """Refuse to go on with a network that predicts other labels."""
         past = self._target
         if past.n_labels != target.n_labels:
             raise ValueError(
@@ -565,16 +837,16 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
             )
 
     def _first_target(self, y: Any, classes: Any) -> Target:
-        """Return what is asked from the first call of partial_fit on."""
-        questions = np.ndim(y) == 2 and np.shape(y)[1] > 1
-        if questions and (classes is None or np.size(classes) == np.shape(y)[1]):
+        """Return what the labels mean, from the first call of partial_fit on."""
+        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        if several and (classes is None or np.size(classes) == np.shape(y)[1]):
             return Target.learn(y, self.pos_label)
         if classes is None:
             raise ValueError("classes must be given at the first call of partial_fit: the two labels, as in [0, 1].")
         return Target.learn(classes, self.pos_label)
 
     def _row_weights(
-        self, X: NDArray, sample_weight: ArrayLike | None, name: str = "sample_weight"
+        self, X: NDArray[Any], sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -586,7 +858,7 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
 
     def _validation_rows(
         self, X_val: Any, y_val: Any, sample_weight_val: Any, target: Target, pairs: ClassWeights | None
-    ) -> _fit.Rows | None:
+    ) -> Rows | None:
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
                 raise ValueError("sample_weight_val needs X_val and y_val, got neither.")
@@ -599,84 +871,18 @@ class BinaryNetClassifier(CallbackSupportMixin, NetworkAnswers):
         except ValueError as error:
             raise ValueError(f"X_val and y_val must be like X and y, but: {error}") from error
         weight, used = self._row_weights(columns, sample_weight_val, "sample_weight_val")
-        answers = target.encode(labels, name="y_val")[used]
-        return self._rows(columns[used], answers, weight[used], pairs)
+        targets = target.encode(labels, name="y_val")[used]
+        return self._rows(columns[used], targets, weight[used], pairs)
 
-    # ------------------------------------------------------------------ training
-    def _params(self, X: NDArray, target: Target) -> dict[str, Any]:
-        """Return the parameters of this fit: the estimator's, and a SciKeras wrapper's where those are at defaults."""
-        defaults = {name: p.default for name, p in signature(type(self).__init__).parameters.items()}
-        params = _fit.with_wrapper(self.get_params(deep=False), defaults, X.shape[1], target.n_labels, len(X))
-        return _fit.plain_numbers(params)
-
-    def _start(self) -> _fit.Start | None:
-        """Return what warm_start and partial_fit go on from."""
-        return getattr(self, "_resume", None)
-
-    def _train(self, plan: _fit.Plan, X: Any, y: Any, target: Target) -> list[Trained]:
-        """Train, with progress shown to who wants to see it: scikit-learn's callbacks see the user's own X and y."""
-        with ExitStack() as stack:
-            hooks = [stack.enter_context(progress_bar(plan.settings.epochs))] if self.verbose else []
-            if getattr(self, "_skl_callbacks", None):
-                context = self._init_callback_context(
-                    max_subtasks=plan.settings.epochs if len(plan.members) == 1 else None
-                )
-                context.call_on_fit_task_begin(estimator=self, X=X, y=y)
-
-                def fitted_by(weights: list[list[NDArray]]) -> dict[str, Any]:
-                    return {
-                        "_fitted": plan.network.fitted(weights),
-                        "_target": target,
-                        "classes_": target.classes,
-                        "n_labels_": target.n_labels,
-                    }
-
-                def tell(report: EpochReport) -> bool:
-                    def now():
-                        return fitted_by(report.weights())
-
-                    epoch = context.subcontext(task_name="epoch")
-                    epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                    return epoch.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=now)
-
-                hooks.append(tell)
-            settings = plan.settings
-            if hooks:
-                settings = replace(settings, on_epoch=lambda report: max([hook(report) for hook in hooks]))
-            trained = train(plan.network, plan.data, plan.members, settings)
-            if getattr(self, "_skl_callbacks", None):
-                final = fitted_by([t.weights for t in trained])
-                context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=final)
-            return trained
-
-    def _train_many(self, fits: list[_Fit]) -> list[list[Trained]]:
-        """Train several fits, side by side where their networks allow."""
-        with ExitStack() as stack:
-            hook = stack.enter_context(progress_bar(fits[0].plan.settings.epochs)) if self.verbose and fits else None
-            return _fit.train_many([fit.plan for fit in fits], hook)
-
-    def _keep(self, plan: _fit.Plan, trained: list[Trained], target: Target, start: _fit.Start | None) -> None:
-        """Store what the training gave, as plain data."""
-        self._fitted = plan.network.fitted([t.weights for t in trained])
-        if start is not None:
-            self._fitted.temperature = start.fitted.temperature
-        n_trainings = 1 if start is None else start.n_trainings + 1
-        states = [t.optimizer_state for t in trained]
-        self._resume = _fit.Start(self._fitted, states, n_trainings, plan.settings.optimizer, self.n_estimators)
-        self._target, self.classes_, self.n_labels_ = target, target.classes, target.n_labels
-        for stale in ("_keras", "oof_proba_", "pos_label_"):
-            self.__dict__.pop(stale, None)
-        if not target.multilabel:
-            self.pos_label_ = target.classes[target.positive]
-
-    def _tell_temperature(self) -> None:
-        temperature = self._fitted.temperature
-        self.temperature_ = temperature if self._target.multilabel else float(temperature[0])
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.multi_label = True
         tags.input_tags.allow_nan = self._takes_missing()
         tags.input_tags.categorical = True
         return tags
+
+
+def _what_predicts(networks: Fitted, target: Target) -> dict[str, Any]:
+    """Return the attributes that a prediction reads."""
+    return {"_fitted": networks, "_target": target, "classes_": target.classes, "n_labels_": target.n_labels}

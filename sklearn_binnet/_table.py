@@ -168,7 +168,7 @@ def _n_rows(X: Any) -> int:
     return len(X)
 
 
-def _column(X: Any, i: int) -> NDArray:
+def _column(X: Any, i: int) -> NDArray[Any]:
     """Return column i as an array; nothing is copied that need not be."""
     if hasattr(X, "iloc"):
         return np.asarray(X.iloc[:, i])
@@ -181,25 +181,25 @@ def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in _MISSING_TYPES or (isinstance(value, float) and value != value)
 
 
-def _plain(column: NDArray) -> list[Any]:
+def _plain(column: NDArray[Any]) -> list[Any]:
     """Return the values as Python objects, None for missing ones."""
     return [None if _is_missing(value) else value for value in column.tolist()]
 
 
-def _levels(column: NDArray) -> tuple[Any, ...]:
+def _levels(column: NDArray[Any]) -> tuple[Any, ...]:
     """Return the levels of a category column, sorted; of very many, the most frequent."""
     counts = Counter(_plain(column))
     return tuple(sorted((level for level, _ in counts.most_common(MAX_LEVELS)), key=_order))
 
 
-def _order(level: Any) -> tuple:
+def _order(level: Any) -> tuple[int, str, Any]:
     """Sort numbers before strings, missing last."""
     if level is None:
         return 2, "", 0
     return (0, "", level) if isinstance(level, int | float) else (1, str(level), 0)
 
 
-def _codes(column: NDArray, levels: Sequence[Any], called: str) -> NDArray[np.float64]:
+def _codes(column: NDArray[Any], levels: Sequence[Any], called: str) -> NDArray[np.float64]:
     """Return the place of every value in `levels`, `UNKNOWN` where it has none."""
     values = _plain(column)
     before, now = _kinds(levels), _kinds(values)
@@ -215,7 +215,7 @@ def _kinds(values: Sequence[Any]) -> set[str]:
     return {"strings" if isinstance(value, str) else "numbers" for value in values if value is not None}
 
 
-def _numbers(column: NDArray, called: str) -> NDArray[np.float64]:
+def _numbers(column: NDArray[Any], called: str) -> NDArray[np.float64]:
     """Return a column of numbers, NaN where missing."""
     if column.dtype.kind in "biuf":
         return column.astype(np.float64)

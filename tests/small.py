@@ -15,7 +15,9 @@ PLAIN = {
     "hidden_layer_sizes": (8,),
     "activation": "relu",
     "encoding": "standardize",
+    "learning_rate": 0.01,
     "learning_rate_schedule": "constant",
+    "batch_size": 32,
     "n_estimators": 1,
 }
 """The stack of Dense layers of the tutorials, small."""

@@ -340,7 +340,9 @@ def test_what_is_not_used_of_a_wrapper_is_said_once():
 
 @pytest.mark.parametrize("model", [None, dense])
 def test_the_single_keras_models_are_the_parts_of_the_whole(model):
-    clf = BinaryNetClassifier(model=model, n_estimators=2, hidden_layer_sizes=(3,), **SHORT).fit(X, Y)
+    clf = BinaryNetClassifier(
+        model=model, n_estimators=2, **({} if model else {"hidden_layer_sizes": (3,)}), **SHORT
+    ).fit(X, Y)
     single = {id(w) for m in clf.models_ for w in m.weights}
     assert single == {id(w) for w in clf.model_.weights}
     assert clf.models_[0] is clf.models_[0]
@@ -380,7 +382,9 @@ def wide_by(units):
 
 @pytest.mark.parametrize("model", [None, dense])
 def test_numbers_that_float32_cannot_hold_are_refused_without_an_encoding(model):
-    clf = BinaryNetClassifier(model=model, encoding=None, n_estimators=1, hidden_layer_sizes=(3,), **SHORT).fit(X, Y)
+    clf = BinaryNetClassifier(
+        model=model, encoding=None, n_estimators=1, **({} if model else {"hidden_layer_sizes": (3,)}), **SHORT
+    ).fit(X, Y)
     far = X.copy()
     far[3, 2] = -1e40
     with pytest.raises(ValueError, match=r"column 2 .* -1e\+40.*encoding=None.*encoding='standardize'"):

@@ -42,6 +42,7 @@ def test_numpy_numbers_are_numbers(name):
         np.testing.assert_array_equal(clf.predict(X), expected.predict(X))
 
 
+@pytest.mark.filterwarnings("ignore:validation_fraction=.* has no effect")
 def test_a_randomized_search_draws_numbers_from_scipy():
     drawn = {
         "epochs": randint(1, 3),

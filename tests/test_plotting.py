@@ -148,6 +148,19 @@ def test_a_tuner_shows_the_constraint_it_was_retuned_with():
     assert not display.allowed[0]
 
 
+def test_a_tuner_shows_the_prevalence_it_was_retuned_for():
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1").fit(X, y)
+    before = CURVE.from_estimator(tuned, metrics=["precision"], bands="folds")
+    tuned.retune(prevalence=0.02)
+    display = CURVE.from_estimator(tuned, metrics=["precision"], bands="folds")
+    at = np.searchsorted(display.thresholds, tuned.best_threshold_, side="right") - 1
+    cut = tuned.curve_.index(tuned.best_threshold_)
+    tp, fp = tuned.curve_.tp[cut], tuned.curve_.fp[cut]
+    assert display.scores["precision"][at] == pytest.approx(tp / (tp + fp))
+    assert display.scores["precision"][at] < before.scores["precision"][at]
+    assert np.nanmean(display.bands["precision"]) < np.nanmean(before.bands["precision"])
+
+
 def test_a_constraint_that_nothing_meets_rules_all_out(scores):
     display = CURVE.from_predictions(y, scores, constraint="precision >= 0.999")
     assert not display.allowed.any()
@@ -186,6 +199,16 @@ def test_the_positive_class_is_that_of_the_classifier():
     assert own.scores["recall"][at] == pytest.approx(recall_score(words, clf.predict(X), pos_label="bad"))
     np.testing.assert_array_equal(own.scores["recall"], bad.scores["recall"])
     assert not np.array_equal(own.scores["recall"], good.scores["recall"])
+
+
+@pytest.mark.parametrize("wrap", [make_pipeline, lambda net: make_pipeline(make_pipeline(net))])
+def test_the_positive_class_is_that_of_a_pipelines_last_step(wrap):
+    words = np.where(y == 1, "good", "bad")
+    clf = net(pos_label="bad").fit(X, words)
+    pipe = wrap(clf)  # of a fitted step: predicting is all that a display does
+    alone, inside = (CURVE.from_estimator(e, X, words, metrics=["recall"]) for e in (clf, pipe))
+    np.testing.assert_array_equal(inside.thresholds, alone.thresholds)
+    np.testing.assert_array_equal(inside.scores["recall"], alone.scores["recall"])
 
 
 def test_decision_functions():
@@ -242,7 +265,7 @@ def test_displays_only_store():
     ("params", "message"),
     [
         ({"metrics": ["roc_auc"]}, "`metrics` names 'roc_auc', which is unknown"),
-        ({"metrics": ["f0"]}, "`metrics` names 'f0', which is unknown"),
+        ({"metrics": ["f-1"]}, "`metrics` names 'f-1', which is unknown"),
         ({"metrics": "recall"}, "`metrics` must be a sequence"),
         ({"metrics": []}, "`metrics` must be a sequence of at least one"),
         ({"metrics": ["cost"]}, r"'cost', which needs `costs` of shape \(2, 2\)"),
@@ -284,7 +307,7 @@ def test_loss_and_metrics_of_one_network():
     lines = {line.get_label(): list(line.get_ydata()) for line in loss.get_lines()}
     assert lines["training"] == clf.history_["loss"]
     assert lines["validation"] == clf.history_["val_loss"]
-    assert lines[f"kept: epoch {clf.best_iter_}"] == [clf.history_["val_loss"][clf.best_iter_ - 1]]
+    assert lines[f"kept: epoch {clf.best_iter_[0]}"] == [clf.history_["val_loss"][clf.best_iter_[0] - 1]]
     assert loss.get_title() == "one"
     assert list(accuracy.get_lines()[0].get_xdata()) == [1, 2, 3]
     assert display.figure_ is loss.figure

@@ -63,7 +63,7 @@ def test_a_table_is_learnt_as_it_is(frame):
     proba = clf.predict_proba(X)
     np.testing.assert_allclose(clf.model_(clf.to_matrix(X)).numpy()[:, 0], proba[:, 1], atol=1e-5)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), proba)
-    assert clf._fitted.spec.embedding_sizes == (len(clf._table.levels[4]) + 1,)
+    assert clf._fitted.encoder.embedding_sizes == (len(clf._table.levels[4]) + 1,)
     for a, b in ((X[:1], proba[:1]), (X[5:9], proba[5:9])):
         np.testing.assert_allclose(clf.predict_proba(a), b, rtol=1e-12)
 

@@ -1,7 +1,9 @@
-"""Networks: the built-in one and the user's own, each as the engine wants it and as plain data after the fit.
+"""Networks: the built-in one and the user's own, each as the engine trains it and as plain data after the fit.
 
-- `_activations.py`: the built-in network's activations, for NumPy
-- `_encoding.py`: what happens to columns before the first layer
-- `_builtin.py`: the built-in network: initial weights, Keras model, NumPy forward pass
-- `_user.py`, `_heads.py`, `_forward.py`: a user's Keras model; `_scikeras.py`: a SciKeras wrapper
+- `_encoder.py`, `_piecewise.py`: what happens to columns before the first layer
+- `_builtin.py`, `_constants.py`: the built-in network, and its constants with their sources
+- `_user_network.py`: a user's function or Keras model; `_scikeras.py`: a SciKeras wrapper
+- `_keras_copy.py`, `_heads.py`, `_losses.py`, `_compilable.py`: what a user's model is made of
+- `_forward.py`: predicting with a user's network
+- `_fitted.py`: what both kinds of network are after the fit
 """

@@ -1,8 +1,8 @@
-"""The built-in network: a stack of Dense layers with one logit a question.
+"""The built-in network: a stack of Dense layers with one logit for each label.
 
-A learnt scale of every column where the encoding asks for one, an embedding for every category of many levels, then
-`Dense -> activation -> BatchNormalization -> Dropout` for every hidden layer and a linear unit for every question. The
-engine trains it as a Keras model of stock layers; after the fit it is arrays, and NumPy predicts.
+The encoding may ask for a learnt scale of every column, and for an embedding of every category of many levels. Then
+comes `Dense -> activation -> BatchNormalization -> Dropout` for every hidden layer, and a linear unit for every label.
+The engine trains it as a Keras model of stock layers; after the fit it is arrays, and NumPy predicts.
 """
 
 from __future__ import annotations
@@ -28,32 +28,21 @@ Array = NDArray[np.float64]
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
-def _relu(x: Array) -> Array:
-    return np.maximum(x, 0, out=x)
-
-
-def _elu(x: Array) -> Array:
-    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
-
-
-def _softplus(x: Array) -> Array:
-    return np.logaddexp(0.0, x)
-
-
 def _silu(x: Array) -> Array:
-    return x * expit(x)
+    product: Array = x * expit(x)
+    return product
 
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": _relu,
-    "elu": _elu,
+    "relu": lambda x: np.maximum(x, 0, out=x),
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
     "gelu": lambda x: x * (0.5 * (1 + erf(x * np.sqrt(0.5)))),
     "silu": _silu,
     "swish": _silu,
-    "mish": lambda x: x * np.tanh(_softplus(x)),
+    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
-    "softplus": _softplus,
+    "softplus": lambda x: np.logaddexp(0.0, x),
     "softsign": lambda x: x / (1 + np.abs(x)),
     "sigmoid": expit,
     "tanh": np.tanh,
@@ -103,9 +92,9 @@ class Spec:
     def initial_weights(self, seed: int) -> list[NDArray[np.float32]]:
         """Draw initial weights in the order of Keras' model: scale, embeddings, layers."""
         rng = np.random.default_rng(seed)
-        weights: list[NDArray[Any]] = (
-            [np.full(self.n_inputs, 1 / constants.SCALE_FACTOR)] if self.scales_columns else []
-        )
+        weights: list[NDArray[Any]] = []
+        if self.scales_columns:
+            weights.append(np.full(self.n_inputs, 1 / constants.SCALE_FACTOR))
         for size in zip(self.embedding_sizes, self.embedding_dims, strict=True):
             embedding = rng.normal(size=size)
             embedding[0] = 0.0  # an unknown level adds nothing, unless training rows have one
@@ -158,7 +147,7 @@ class BuiltinNetwork:
 
     @property
     def n_labels(self) -> int:
-        """L, the number of yes/no questions."""
+        """L, the number of labels."""
         return self.spec.n_labels
 
     @property
@@ -222,7 +211,7 @@ class BuiltinNetwork:
         return keras.layers.Dense(spec.n_labels, name="logit")(x)
 
     def losses(self, y: Any, outputs: Any) -> Any:
-        """Return the cross-entropy of every answer."""
+        """Return the cross-entropy of every label."""
         import tensorflow as tf
 
         return tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(y, outputs.dtype), outputs)
@@ -234,7 +223,7 @@ class BuiltinNetwork:
         return keras.ops.sigmoid(outputs)
 
     def targets(self, y: NDArray[Any]) -> NDArray[Any]:
-        """Return y: the head takes answers as they are."""
+        """Return y: the loss takes 0/1 labels as they are."""
         return y
 
     def labels_of(self, targets: Any) -> Any:
@@ -249,22 +238,20 @@ class BuiltinNetwork:
 
     def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedBuiltin:
         """Return the network with the members' trained weights."""
-        return FittedBuiltin(self.spec, self.dropout, self.encoder, [list(w) for w in members])
+        return FittedBuiltin(self, [list(weights) for weights in members])
 
 
 class FittedBuiltin(Fitted):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
-    def __init__(
-        self, spec: Spec, dropout: tuple[float, ...], encoder: ColumnEncoder, weights: list[list[NDArray[np.float32]]]
-    ):
-        super().__init__(encoder, weights, spec.n_labels)
-        self.spec, self.dropout = spec, dropout
+    def __init__(self, network: BuiltinNetwork, weights: list[list[NDArray[np.float32]]]):
+        super().__init__(network.encoder, weights, network.n_labels)
+        self._network = network
 
     @cached_property
     def _folded(self) -> _Folded:
         """All members at once: arrays with a member axis in front."""
-        members = [self.spec.fold(weights) for weights in self.weights]
+        members = [self._network.spec.fold(weights) for weights in self.weights]
         tables = [np.stack(t) for t in zip(*(m.tables for m in members), strict=True)]
         layers = [
             tuple(map(np.stack, zip(*pairs, strict=True))) for pairs in zip(*(m.layers for m in members), strict=True)
@@ -282,16 +269,18 @@ class FittedBuiltin(Fitted):
             folded = _Folded(
                 [t[one] for t in folded.tables], [(kernel[one], bias[one]) for kernel, bias in folded.layers]
             )
-        rows = max(_BLOCK_VALUES // max(self.spec.n_inputs, *self.spec.hidden_layer_sizes, 1), 256)
+        spec = self._network.spec
+        rows = max(_BLOCK_VALUES // max(spec.n_inputs, *spec.hidden_layer_sizes, 1), 256)
         if len(X) <= rows:
             return self._block_logits(X, folded)
         return np.concatenate([self._block_logits(X[i : i + rows], folded) for i in range(0, len(X), rows)])
 
     def _block_logits(self, X: NDArray[Any], folded: _Folded) -> NDArray[np.float64]:
+        spec = self._network.spec
         encoded = self.encoder.transform(X).astype(np.float64)
-        activation = ACTIVATIONS[self.spec.activation]
-        levels = encoded[:, self.spec.n_inputs :].astype(np.intp)
-        x = encoded[:, : self.spec.n_inputs]
+        activation = ACTIVATIONS[spec.activation]
+        levels = encoded[:, spec.n_inputs :].astype(np.intp)
+        x = encoded[:, : spec.n_inputs]
         for i, (kernel, bias) in enumerate(folded.layers):
             x = x @ kernel
             x += bias
@@ -300,11 +289,12 @@ class FittedBuiltin(Fitted):
                     x += table[:, level]
             if i < len(folded.layers) - 1:
                 x = activation(x)
-        return x.mean(axis=0)
+        mean: NDArray[np.float64] = x.mean(axis=0)
+        return mean
 
     def network(self) -> BuiltinNetwork:
         """Return the network that the engine trained."""
-        return BuiltinNetwork(self.spec, self.dropout, self.encoder)
+        return self._network
 
     def member_logit(self, model: Any, inputs: Any) -> Any:
         """Return the Keras tensor of a member's log-odds."""

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
-from sklearn_binnet._networks._piecewise import PiecewiseLinear, distinct_values, quantiles
+from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
 
 _BLOCK = 1 << 16
-_LARGEST = 1e6  # deviations; n training rows reach sqrt(n) at most, so this binds later rows only
-_LARGEST_RAW = 1e30  # as they are: sums of products with weights stay far from float32's 3.4e38
-_LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+_LARGEST_DEVIATION = 1e6  # n training rows reach sqrt(n) at most, so this binds later rows only
+_LARGEST_UNSCALED = 1e30  # sums of products with weights stay far from float32's 3.4e38
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,12 @@ class Identity:
         ValueError
             A value is so large that a network of float32 numbers overflows.
         """
-        if X.size and max(X.max(), -X.min()) > _LARGEST_RAW:
-            row, column = np.argwhere(np.abs(X) > _LARGEST_RAW)[0]
+        if X.size and max(X.max(), -X.min()) > _LARGEST_UNSCALED:
+            row, column = np.argwhere(np.abs(X) > _LARGEST_UNSCALED)[0]
             raise ValueError(
                 f"column {column} of the columns of numbers holds {X[row, column]:g}. With encoding=None columns go to "
-                f"the network as they are, in float32, where sizes above {_LARGEST_RAW:g} overflow. Scale the column, "
-                "or let encoding='standardize' do it."
+                f"the network as they are, in float32, where sizes above {_LARGEST_UNSCALED:g} overflow. Scale the "
+                "column, or let encoding='standardize' do it."
             )
         return X.astype(np.float32)
 
@@ -60,7 +59,7 @@ class Identity:
         """Return the Keras tensor of encoded columns; what `transform` refuses is cut, as a graph cannot refuse."""
         import keras
 
-        return keras.ops.clip(inputs, -_LARGEST_RAW, _LARGEST_RAW)
+        return keras.ops.clip(inputs, -_LARGEST_UNSCALED, _LARGEST_UNSCALED)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class Standardizer:
     @classmethod
     def fit(cls, X: NDArray[Any], sample_weight: NDArray[Any] | None = None) -> Standardizer:
         """Learn from the rows of X (n, d), weighted."""
-        X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+        X = np.clip(X, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         difference = X - X[0]
         span = np.abs(difference).max(axis=0)
@@ -125,11 +124,11 @@ class Standardizer:
         factor = self.factor
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block = np.clip(X[rows], -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+            block = np.clip(X[rows], -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
             block -= self.mean
             with np.errstate(over="ignore"):
                 block *= factor
-            out[rows] = np.clip(block, -_LARGEST, _LARGEST, out=block)
+            out[rows] = np.clip(block, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=block)
         return out
 
     def keras(self, inputs: Any) -> Any:
@@ -140,10 +139,10 @@ class Standardizer:
         # takes no deviation below 1e-7.)
         rescaling = keras.layers.Rescaling
         centered = rescaling(1.0, -self.mean, dtype="float64", name="center")(
-            keras.ops.clip(inputs, -_LARGEST_INPUT, _LARGEST_INPUT)
+            keras.ops.clip(inputs, -LARGEST_INPUT, LARGEST_INPUT)
         )
         scaled = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
-        return keras.ops.clip(scaled, -_LARGEST, _LARGEST)
+        return keras.ops.clip(scaled, -_LARGEST_DEVIATION, _LARGEST_DEVIATION)
 
 
 Numbers = Identity | Standardizer | PiecewiseLinear

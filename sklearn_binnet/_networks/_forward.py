@@ -8,49 +8,24 @@ is computed by the same kernels whether it comes alone or among a hundred.
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._cache import PROGRAMS
 
+if TYPE_CHECKING:
+    from sklearn_binnet._networks._user_network import UserNetwork
+
 SMALL, MIDDLE, LARGE = 32, 512, 4096
 
 
-class Predictable(Protocol):
-    """What `forward` asks of a network."""
+def forward(network: UserNetwork, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the outputs of a network (n, units) in float32, as `keras.Model.predict` would.
 
-    forward_key: Hashable
-    n_features: int
-    eager: bool
-
-    def build(self) -> Any:
-        """Return a new `keras.Model`."""
-
-
-def forward(network: Predictable, weights: Sequence[NDArray[Any]], X: NDArray[Any]) -> NDArray[Any]:
-    """Return the outputs of a network, as `keras.Model.predict` would.
-
-    Parameters
-    ----------
-    network : UserNetwork
-        The architecture; networks with equal `forward_key` share one compiled function.
-    weights : sequence of ndarray
-        In the order of `keras.Model.weights`.
-    X : array of shape (n, d)
-        Inputs, taken as float32.
-
-    Returns
-    -------
-    ndarray of shape (n, units), float32
-        The model's outputs: probabilities or logits, as its head says.
-
-    Raises
-    ------
-    ValueError
-        X has another number of columns than the network was built for.
+    Networks with equal `forward_key` share one compiled function; `weights` are in the order of `keras.Model.weights`.
     """
     X = np.asarray(X, dtype=np.float32)
     if X.ndim != 2 or X.shape[1] != network.n_features:
@@ -69,20 +44,16 @@ def _blocks(n_rows: int) -> Iterator[tuple[int, int, int]]:
         start += size
 
 
-def _program_of(network: Predictable) -> Any:
+def _program_of(network: UserNetwork) -> Any:
     """Return the cached program of an architecture."""
 
     def make() -> Any:
-        compiled = not network.eager and _backend() == "tensorflow"
+        import keras
+
+        compiled = not network.eager and keras.config.backend() == "tensorflow"
         return (_CompiledProgram if compiled else _EagerProgram)(network.build())
 
     return PROGRAMS.get(("predict", network.forward_key), make)
-
-
-def _backend() -> str:
-    import keras
-
-    return keras.config.backend()
 
 
 class _EagerProgram:
@@ -92,33 +63,28 @@ class _EagerProgram:
         self._model = model
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[np.float32]:
         """Return the outputs for at most `size` rows."""
         import keras
 
         with self._lock:
             self._model.set_weights(list(weights))
             outputs = self._model(_fill(X, size), training=False)
-        return keras.ops.convert_to_numpy(outputs)[: len(X)].astype(np.float32, copy=False)
+        return np.asarray(keras.ops.convert_to_numpy(outputs)[: len(X)], np.float32)
 
 
 class _CompiledProgram:
-    """Runs a model as one TensorFlow function, traced once a block size.
-
-    Attributes
-    ----------
-    traces : int
-        How often the function was traced.
-    """
+    """Runs a model as one TensorFlow function, traced once for each size of block."""
 
     def __init__(self, model: Any):
         self.traces = 0
+        """How often the function was traced."""
         self._model = model
         self._dtypes = [np.dtype(weight.dtype) for weight in model.weights]
         self._functions: dict[int, Any] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[Any]:
+    def __call__(self, weights: Sequence[NDArray[Any]], X: NDArray[Any], size: int) -> NDArray[np.float32]:
         """Return the outputs for at most `size` rows."""
         import tensorflow as tf
 
@@ -126,7 +92,8 @@ class _CompiledProgram:
         tensors = [
             tf.constant(np.asarray(value, dtype=dtype)) for value, dtype in zip(weights, self._dtypes, strict=True)
         ]
-        return function(tensors, tf.constant(_fill(X, size))).numpy()[: len(X)]
+        outputs: NDArray[np.float32] = function(tensors, tf.constant(_fill(X, size))).numpy()
+        return outputs[: len(X)]
 
     def _trace(self, size: int, n_features: int) -> Any:
         """Return the function for one block size, traced by the first thread that needs it."""
@@ -149,7 +116,7 @@ class _CompiledProgram:
         return keras.ops.cast(outputs, "float32")
 
 
-def _fill(X: NDArray[Any], size: int) -> NDArray[Any]:
+def _fill(X: NDArray[Any], size: int) -> NDArray[np.float32]:
     """Return X with rows of zeros up to `size`."""
     if len(X) == size:
         return X

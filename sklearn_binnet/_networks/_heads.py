@@ -1,4 +1,4 @@
-"""Heads: how the outputs of a user's Keras model become one probability a yes/no question.
+"""Heads: how the outputs of a user's Keras model become one probability for each label.
 
 A head is recognised from the last operation of the model; where that is unknown, from the range of the outputs over
 random weights and inputs. What does not fit is refused with the change to make.
@@ -19,28 +19,16 @@ HeadKind = Literal["sigmoid", "linear", "softmax"]
 
 _PASS_THROUGH = ("Flatten", "Reshape", "Identity", "Dropout", "Squeeze", "ExpandDims")
 _OPERATIONS = {"Sigmoid": "sigmoid", "HardSigmoid": "sigmoid", "Softmax": "softmax"}
-_ACTIVATIONS = {
-    "sigmoid": "sigmoid",
-    "hard_sigmoid": "sigmoid",
-    "linear": "linear",
-    "softmax": "softmax",
-}
+_ACTIVATIONS = {"hard_sigmoid": "sigmoid"}
 _SINGLE = "keras.layers.Dense(1, activation='sigmoid')"
 
 
 @dataclass(frozen=True)
 class Head:
-    """The meaning of a model's outputs.
-
-    Attributes
-    ----------
-    kind : {"sigmoid", "linear", "softmax"}
-        One probability a question, one logit a question, or two softmax units for one question.
-    n_labels : int
-        L, the number of yes/no questions.
-    """
+    """What a model's outputs mean."""
 
     kind: HeadKind
+    """One probability a label, one logit a label, or two softmax units for the only label."""
     n_labels: int
 
     @property
@@ -57,10 +45,9 @@ class Head:
         return keras.ops.sigmoid(outputs) if self.kind == "linear" else outputs
 
     def logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Return log-odds (n, L) in float64 from an array of outputs.
+        """Return log-odds (n, L) from an array of outputs, always finite for finite outputs.
 
-        Probabilities that float32 rounded to 0 or 1 count as the nearest number that is neither, so the result is
-        always finite.
+        Probabilities that float32 rounded to 0 or 1 count as the nearest number that is neither.
         """
         values = np.asarray(outputs, dtype=np.float64).reshape(-1, self.n_units)
         if self.kind == "linear":
@@ -74,19 +61,9 @@ class Head:
 
 
 def recognise_head(model: Any, n_features: int, n_labels: int) -> Head:
-    """Return the head of a built model.
+    """Return the head of a built model, or raise a ValueError that says what to change.
 
-    Parameters
-    ----------
-    model : keras.Model
-        A copy that may be run; its weights are changed for a moment when the range of its outputs is looked at.
-    n_features, n_labels : int
-        Columns of X, yes/no questions of y.
-
-    Raises
-    ------
-    ValueError
-        The outputs cannot be read as `n_labels` probabilities or logits; the message says what to change.
+    `model` is a copy that may be run: its weights change for a moment where the range of its outputs is looked at.
     """
     operation = final_operation(model) if is_symbolic(model) else None
     kind = activation_of(operation)
@@ -118,10 +95,7 @@ def _producer(operations: list[Any], operation: Any) -> Any:
     """Return the operation whose output is the only input of `operation`, or None."""
     try:
         source = operation.input
-    except (
-        AttributeError,
-        ValueError,
-    ):  # used more than once, or never called on a symbolic tensor
+    except (AttributeError, ValueError):  # used more than once, or never called on a symbolic tensor
         return None
     for candidate in operations:
         try:
@@ -173,18 +147,15 @@ def _kind_by_range(model: Any, n_features: int, units: int, operation: Any) -> s
     """Tell the head from the outputs over random weights and inputs, for a last layer of an unknown kind."""
     rng = np.random.default_rng(0)
     kept = model.get_weights()
+    trainable = {id(weight) for weight in model.trainable_weights}
+    learnt = [id(weight) in trainable for weight in model.weights]
     outputs = []
     try:
         with isolated_random(0):
             for scale in (0.3, 1.0, 3.0):
-                values = [scale * rng.normal(size=w.shape) for w in kept]
-                model.set_weights(
-                    [
-                        # variances and other non-learnt values keep their meaning
-                        new.astype(w.dtype) if learnt else w
-                        for new, w, learnt in zip(values, kept, _learnt(model), strict=True)
-                    ]
-                )
+                new = [scale * rng.normal(size=w.shape) for w in kept]
+                # Variances and other values that are not learnt keep their meaning.
+                model.set_weights([a.astype(w.dtype) if b else w for a, w, b in zip(new, kept, learnt, strict=True)])
                 X = rng.normal(size=(64, n_features)).astype(np.float32)
                 outputs.append(np.asarray(model(X, training=False), dtype=np.float64))
     finally:
@@ -204,11 +175,6 @@ def _kind_by_range(model: Any, n_features: int, units: int, operation: Any) -> s
     if units == 2 and np.allclose(found.sum(axis=1), 1, atol=1e-4):
         return "softmax"
     return "sigmoid"
-
-
-def _learnt(model: Any) -> list[bool]:
-    trained = {id(weight) for weight in model.trainable_weights}
-    return [id(weight) in trained for weight in model.weights]
 
 
 def _advice(n_labels: int) -> str:

@@ -69,12 +69,8 @@ def operations_of(model: Any) -> list[Any]:
 def fresh_copy(model: Any, n_features: int) -> Any:
     """Return a built, uncompiled copy of a Keras model with newly drawn weights; the original stays as it is.
 
-    Layers that are frozen (`trainable=False`) or hold what `adapt` learnt keep the original's values.
-
-    Raises
-    ------
-    ValueError
-        The model is of the user's own class and cannot be made anew from its `get_config`.
+    Layers that are frozen (`trainable=False`) or hold what `adapt` learnt keep the original's values. A model of the
+    user's own class that cannot be made anew from its `get_config` is a ValueError.
     """
     try:
         copy = _copy_graph(model) if is_graph(model) else type(model).from_config(quiet_config(model.get_config))
@@ -130,17 +126,13 @@ def _keep_fixed_values(source: Any, copy: Any) -> None:
     """Give frozen and adapted layers of `copy` the values they have in `source`."""
     if not source.built:
         return
-    for old, new in zip(_layers_of(source), _layers_of(copy), strict=True):
-        if not old.weights or hasattr(old, "layers"):
+    for old, new in zip(operations_of(source), operations_of(copy), strict=True):
+        if not getattr(old, "weights", None) or hasattr(old, "layers"):
             continue
         if hasattr(old, "adapt") or not old.trainable:
             new.set_weights(old.get_weights())
             if hasattr(new, "finalize_state"):
                 new.finalize_state()
-
-
-def _layers_of(model: Any) -> list[Any]:
-    return [layer for layer in operations_of(model) if hasattr(layer, "weights")]
 
 
 def ensure_built(model: Any, n_features: int) -> None:
@@ -154,13 +146,7 @@ def ensure_built(model: Any, n_features: int) -> None:
 
 
 def check_width(model: Any, n_features: int) -> None:
-    """Refuse a built model that cannot take a float matrix of `n_features` columns.
-
-    Raises
-    ------
-    ValueError
-        Several inputs, an input that is no matrix or holds strings, or another number of columns.
-    """
+    """Refuse a built model that cannot take a float matrix of `n_features` columns, with the change to make."""
     if not is_symbolic(model):
         return  # it was built on a matrix of this width
     if len(model.inputs) != 1:

@@ -1,7 +1,7 @@
-"""Losses of the user's Keras models: which fit a head, and their value for every answer.
+"""Losses of the user's Keras models: which fit a head, and their value for every label.
 
 Keras averages a loss over the last axis and reduces it over the rows. Weights and early stopping need it before that:
-one value an answer, (n, L).
+one value for every row and label, (n, L).
 """
 
 from __future__ import annotations
@@ -35,27 +35,17 @@ _HINGE = frozenset({"hinge", "squared_hinge", "categorical_hinge"})
 
 @dataclass(frozen=True)
 class LabelLoss:
-    """A Keras loss, evaluated answer by answer.
-
-    Attributes
-    ----------
-    loss : keras.losses.Loss or callable
-        What Keras calls.
-    head : Head
-        Gives the number of labels.
-    form : {"column", "one_hot", "index"}
-        Targets as the loss takes them: 0/1 of shape (n, L); one-hot (n, 2); class index (n, 1).
-    joint : bool
-        The loss looks at all labels of a row together; each label then bears the row's value.
-    row_wise : bool
-        Whether the value of a row does not depend on other rows.
-    """
+    """A Keras loss with a value for every label."""
 
     loss: Any
+    """The `keras.losses.Loss`, or a function of the user's own."""
     head: Head
     form: Form
+    """Targets as the loss takes them: "column" is 0/1 of shape (n, L), "one_hot" (n, 2), "index" the class (n, 1)."""
     joint: bool = False
+    """The loss looks at all labels of a row together; each label then bears the row's value."""
     row_wise: bool = True
+    """The value of a row does not depend on other rows."""
 
     @property
     def identity(self) -> Hashable | None:
@@ -76,7 +66,7 @@ class LabelLoss:
         return y.astype(np.int32) if self.form == "index" else y
 
     def labels_of(self, targets: Any) -> Any:
-        """Return the 0/1 tensor (n, L) that a tensor of targets stands for."""
+        """Return the 0/1 tensor (n, L) that a tensor of `targets` stands for."""
         import keras
 
         if self.form == "one_hot":
@@ -84,7 +74,7 @@ class LabelLoss:
         return keras.ops.cast(targets, "float32")
 
     def per_label(self, y: Any, outputs: Any) -> Any:
-        """Return the loss of every answer, (n, L), from tensors y (n, L) of 0/1 and outputs."""
+        """Return the loss of every label, (n, L), from tensors y (n, L) of 0/1 and outputs."""
         import keras
 
         y = keras.ops.cast(y, "float32")
@@ -93,20 +83,17 @@ class LabelLoss:
         return self.on_targets(y, outputs)
 
     def on_targets(self, targets: Any, outputs: Any) -> Any:
-        """Return the loss of every answer, (n, L), from tensors: targets as `targets` forms them, and outputs."""
+        """Return the same from targets as `targets` forms them."""
         import keras
 
         labels = self.head.n_labels
-        if self.form != "column":
-            if self.form == "index":
-                targets = keras.ops.cast(targets, "int32")[:, 0]
-            return keras.ops.reshape(self._call(targets, outputs), (-1, 1))
-        targets = keras.ops.cast(targets, "float32")
-        if labels == 1:
-            return keras.ops.reshape(self._call(targets, outputs), (-1, 1))
-        if self.joint:
+        if self.form == "index":
+            targets = keras.ops.cast(targets, "int32")[:, 0]
+        elif self.form == "column":
+            targets = keras.ops.cast(targets, "float32")
+        if labels == 1 or self.joint:
             values = keras.ops.reshape(self._call(targets, outputs), (-1, 1))
-            return keras.ops.repeat(values, labels, axis=1)
+            return keras.ops.repeat(values, labels, axis=1) if self.joint else values
         values = self._call(keras.ops.expand_dims(targets, -1), _label_by_label(outputs))
         return keras.ops.reshape(values, (-1, labels))
 
@@ -120,19 +107,16 @@ class LabelLoss:
         return values
 
     def as_keras(self) -> Any:
-        """Return a `keras.losses.Loss` for `Model.compile`.
-
-        It takes targets as `targets` forms them, and averages over the labels of a row.
-        """
+        """Return a `keras.losses.Loss` of targets as `targets` forms them: the mean over the labels of a row."""
         import keras
 
-        per_label = self.on_targets
+        on_targets = self.on_targets
 
-        class LabelWiseLoss(keras.losses.Loss):
+        class MeanOverLabels(keras.losses.Loss):
             def call(self, y_true: Any, y_pred: Any) -> Any:
-                return keras.ops.mean(per_label(y_true, y_pred), axis=1)
+                return keras.ops.mean(on_targets(y_true, y_pred), axis=1)
 
-        return LabelWiseLoss(name="loss")
+        return MeanOverLabels(name="loss")
 
 
 def _label_by_label(outputs: Any) -> Any:
@@ -150,17 +134,8 @@ def _label_by_label(outputs: Any) -> Any:
 def resolve_loss(loss: Any, head: Head) -> LabelLoss:
     """Return the loss of a compiled model for its head, or the head's default where `loss` is None.
 
-    Parameters
-    ----------
-    loss : str, keras.losses.Loss, callable, list or dict of one of these, or None
-        As `keras.Model.loss` holds it after `compile`.
-    head : Head
-        The model's head.
-
-    Raises
-    ------
-    ValueError
-        The loss does not fit the head or a yes/no question; the message says which does.
+    `loss` is what `keras.Model.loss` holds after `compile`. One that does not fit the head, or no yes/no question at
+    all, is refused; the message says which does.
     """
     import keras
 
@@ -222,9 +197,7 @@ def _name(loss: Any) -> str:
     """Return the name of a Keras loss as its function bears it: BinaryCrossentropy is binary_crossentropy."""
     if isinstance(loss, functools.partial):
         return _name(loss.func)
-    if hasattr(loss, "__name__"):
-        return loss.__name__
-    return _class_name(type(loss))
+    return str(loss.__name__) if hasattr(loss, "__name__") else _class_name(type(loss))
 
 
 def _class_name(kind: type) -> str:
@@ -281,22 +254,28 @@ def _check_known(loss: Any, head: Head) -> None:
 
 def _try_own(loss: Any, head: Head) -> LabelLoss:
     """Run a user's own loss on a few rows: which targets it takes, and whether it gives a value a row."""
+    import keras
+
+    def values_of(values: Any) -> NDArray[np.float32]:
+        return np.asarray(keras.ops.convert_to_numpy(values))
+
     rng = np.random.default_rng(0)
     rows, labels = 6, head.n_labels
     y = (np.arange(rows * labels).reshape(rows, labels) % 3 % 2).astype(np.float32)
     outputs = rng.uniform(0.1, 0.9, size=(rows, head.n_units)).astype(np.float32)
     if head.kind == "softmax":
         outputs /= outputs.sum(axis=1, keepdims=True)
+    y, outputs = map(keras.ops.convert_to_tensor, (y, outputs))
     forms: tuple[Form, ...] = ("one_hot", "index") if head.kind == "softmax" else ("column",)
     problem = ""
     for form, joint in itertools.product(forms, (False, True) if labels > 1 else (False,)):
-        answers = LabelLoss(loss, head, form, joint)
+        candidate = LabelLoss(loss, head, form, joint)
         try:
             with isolated_random(0):
-                values = _evaluate(answers, y, outputs)
-                first_half = _evaluate(answers, y[: rows // 2], outputs[: rows // 2])
+                values = values_of(candidate.per_label(y, outputs))
+                first_half = values_of(candidate.per_label(y[: rows // 2], outputs[: rows // 2]))
                 # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.
-                whole = values.mean() if labels == 1 else np.mean(answers._call(_tensor(y), _tensor(outputs)))
+                whole = values.mean() if labels == 1 else values_of(candidate._call(y, outputs)).mean()
         except Exception as error:  # a user's code ran, and may raise anything
             problem = problem or f" ({type(error).__name__}: {error})"
             continue
@@ -309,15 +288,3 @@ def _try_own(loss: Any, head: Head) -> LabelLoss:
         f"targets and outputs of shape (rows, {head.n_units}){problem}. Average over the last axis "
         "only, keras.ops.mean(..., axis=-1), not over the rows."
     )
-
-
-def _evaluate(answers: LabelLoss, y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[Any]:
-    import keras
-
-    return keras.ops.convert_to_numpy(answers.per_label(_tensor(y), _tensor(outputs)))
-
-
-def _tensor(values: NDArray[Any]) -> Any:
-    import keras
-
-    return keras.ops.convert_to_tensor(values)

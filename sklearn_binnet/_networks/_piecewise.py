@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._networks._constants import SOFT_LIMIT
 
-_LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+LARGEST_INPUT = 8e307  # differences of larger numbers overflow
+_FAR = 1e100  # squares of larger numbers overflow; the clip is long at its limit
 _RESOLUTION = 1e-12
 _BLOCK_VALUES = 1 << 22
 
@@ -40,12 +41,12 @@ class PiecewiseLinear:
     slope: NDArray[np.float64]
     """(T,), 1 / width of the bin."""
     mean: NDArray[np.float64]
-    """(T,)"""
+    """(T,), the mean of the bin's entry over the training rows."""
 
     @classmethod
     def fit(cls, X: NDArray[Any], sample_weight: NDArray[Any] | None = None, n_bins: int = 8) -> PiecewiseLinear:
         """Learn from the rows of X (n, d), weighted."""
-        X = np.clip(X, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+        X = np.clip(X, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         found = [distinct_values(column, weight) for column in X.T]
         scales = np.array([_scale(values, mass) for values, mass in found]).reshape(-1, 2)
@@ -63,7 +64,7 @@ class PiecewiseLinear:
         total = np.zeros(len(low))
         for rows in encoder._blocks(len(X)):
             total += share[rows] @ encoder._bins(encoder._scaled(X[rows]))
-        return cls(center, factor, column, low, 1 / width, total)
+        return replace(encoder, mean=total)
 
     def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> PiecewiseLinear:
         """Return self: trained weights belong to the bins as they are."""
@@ -110,7 +111,7 @@ class PiecewiseLinear:
 
         ops = keras.ops
         rescaling = keras.layers.Rescaling
-        limited = ops.clip(inputs, -_LARGEST_INPUT, _LARGEST_INPUT)
+        limited = ops.clip(inputs, -LARGEST_INPUT, LARGEST_INPUT)
         centered = rescaling(1.0, -self.center, dtype="float64", name="center")(limited)
         z = rescaling(self.factor, 0.0, dtype="float64", name="scale")(centered)
         z = ops.clip(z, -_FAR, _FAR)
@@ -123,12 +124,9 @@ class PiecewiseLinear:
         return ops.concatenate([scaled, rescaling(1.0, -self.mean, dtype="float64", name="bin_mean")(share)], axis=1)
 
 
-_FAR = 1e100  # squares of larger numbers overflow; the clip is long at its limit
-
-
 def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
     """Return x scaled, and softly clipped to (-3, 3)."""
-    z = np.clip(x, -_LARGEST_INPUT, _LARGEST_INPUT, dtype=np.float64)
+    z: NDArray[np.float64] = np.clip(x, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
     z -= center
     with np.errstate(over="ignore"):
         z *= factor
@@ -160,13 +158,17 @@ def _varies(span: float, center: float) -> bool:
 
 
 def quantiles(values: NDArray[Any], mass: NDArray[Any], q: NDArray[Any]) -> NDArray[np.float64]:
-    """Return quantiles of weighted values: a row of weight 2 counts as two rows; between two values their middle."""
+    """Return quantiles of sorted values, each as heavy as its `mass`; between two values their middle.
+
+    A row of weight 2 counts as two rows.
+    """
     cumulated = np.cumsum(mass)
     wanted = q * cumulated[-1]
     slack = 1e-9 * cumulated[-1]
     below = np.searchsorted(cumulated, wanted - slack)
     above = np.minimum(np.searchsorted(cumulated, wanted + slack), len(values) - 1)
-    return 0.5 * values[below] + 0.5 * values[above]
+    middle: NDArray[np.float64] = 0.5 * values[below] + 0.5 * values[above]
+    return middle
 
 
 def split_bins(values: NDArray[np.float64], mass: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:

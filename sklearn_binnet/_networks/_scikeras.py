@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from sklearn_binnet._networks._keras_copy import (
     is_keras_model,
     read_compilation,
 )
+from sklearn_binnet._networks._user_network import Source
 from sklearn_binnet._training._optimizers import parse_optimizer
 
 # Parameters of the wrapper's training and what the classifier calls them.
@@ -54,14 +55,8 @@ def wrapper_parameters(model: Any, n_features: int, n_labels: int, n_rows: int) 
 
 
 @dataclass
-class WrapperSource:
+class WrapperSource(Source):
     """A SciKeras classifier, copied and initialised each time."""
-
-    model: Any
-    n_features: int
-    n_labels: int
-    n_rows: int
-    _first: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         from scikeras.wrappers import KerasClassifier
@@ -109,15 +104,14 @@ class WrapperSource:
         return wrapper.initialize(X, y[:, 0] if self.n_labels == 1 else y)
 
     def compilation(self) -> Compilation:
-        """Return what the wrapper, or the function in it, compiles the first model with."""
+        """Return what the wrapper, or the function in it, compiles the first model with; `make` comes before."""
         template = self.model.model
-        wrapper = self._first or self._initialised()
-        compiled = template if is_keras_model(template) else wrapper.model_
+        compiled = template if is_keras_model(template) else self._first.model_
         if compiled.compiled:
             found = read_compilation(compiled)
             self._check_loss(found.loss)
             return found
-        given = wrapper._get_compile_kwargs()
+        given = self._first._get_compile_kwargs()
         metrics = given["metrics"] or []
         return Compilation(
             optimizer=None if None in (given["loss"], given["optimizer"]) else parse_optimizer(given["optimizer"]),
@@ -139,10 +133,9 @@ class WrapperSource:
             )
 
     def training_parameters(self) -> dict[str, Any]:
-        """Return what the user set on the wrapper, by the classifier's names.
+        """Return what the user set on the wrapper, by the classifier's names; `fit__epochs` comes before `epochs`.
 
-        Parameters at SciKeras' defaults count as not set; `fit__epochs` and the like come before `epochs`. What says
-        how SciKeras trains and has no counterpart is named in a warning.
+        What says how SciKeras trains, and has no counterpart, is named in a warning.
         """
         given = self._set_by_user()
         found = {}
@@ -187,5 +180,6 @@ class WrapperSource:
             del given[name]
         wrapper = type(self.model)(**self.model.get_params(deep=False))  # builds nothing
         wrapper._initialize_callbacks()
-        found = wrapper._fit_callbacks
-        return [callback for entry in found for callback in (entry if isinstance(entry, list) else [entry])]
+        return [
+            callback for entry in wrapper._fit_callbacks for callback in (entry if isinstance(entry, list) else [entry])
+        ]

@@ -11,7 +11,7 @@ import itertools
 import weakref
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,40 +39,9 @@ _tokens = itertools.count()
 
 
 # ---------------------------------------------------------------------- where models come from
-class Source(Protocol):
-    """Makes models with weights drawn from Python's `random`."""
-
-    model: Any
-    """What the user passed."""
-
-    def make(self) -> Any:
-        """Return a built model with new weights. The first one may be the user's own and must not be trained."""
-
-    def compilation(self) -> Compilation:
-        """Return what the first model made was compiled with."""
-
-
 @dataclass
-class TemplateSource:
-    """A Keras model, copied each time."""
-
-    model: Any
-    n_features: int
-
-    def make(self) -> Any:
-        """Return a copy with new weights."""
-        if self.model.built:
-            check_width(self.model, self.n_features)
-        return fresh_copy(self.model, self.n_features)
-
-    def compilation(self) -> Compilation:
-        """Return what the user compiled the model with."""
-        return read_compilation(self.model)
-
-
-@dataclass
-class FunctionSource:
-    """A user's function, called each time."""
+class Source:
+    """What the user passed, a function or a Keras model, as something that makes models again and again."""
 
     model: Any
     n_features: int
@@ -82,8 +51,14 @@ class FunctionSource:
     _compilation: Compilation = field(default_factory=Compilation, repr=False)
 
     def make(self) -> Any:
-        """Return what the function returns. If it returns one and the same model, the later ones are copies."""
-        model = self.model(**self._arguments())
+        """Return a built model with new weights, drawn from Python's `random`.
+
+        A function is called. A Keras model, or one that a function returns a second time, is copied: only the first
+        model made may be the user's own, which must not be trained.
+        """
+        model = self.model
+        if not is_keras_model(model):
+            model = model(**self._arguments())
         if not is_keras_model(model):
             raise TypeError(f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3).")
         if self._first is not None and self._first() is model:
@@ -95,12 +70,14 @@ class FunctionSource:
             try:  # the user may hold the model: build a copy
                 return fresh_copy(model, self.n_features)
             except ValueError:
+                if model is self.model:
+                    raise
                 ensure_built(model, self.n_features)
         check_width(model, self.n_features)
         return model
 
     def compilation(self) -> Compilation:
-        """Return what the function compiled its first model with."""
+        """Return what the user compiled the first model made with."""
         return self._compilation
 
     def _arguments(self) -> dict[str, Any]:
@@ -271,24 +248,20 @@ def resolve_user_model(
     ----------
     model : callable, keras.Model or scikeras.wrappers.KerasClassifier
         A callable returns a Keras model and may take any of the arguments `meta` (a dict as SciKeras gives it),
-        `n_features` and `n_labels` by name. A Keras model is a template: it is copied and never changed.
-        A wrapper is copied and initialised.
+        `n_features` and `n_labels` by name. A Keras model is a template, copied and never changed. A wrapper is copied
+        and initialised.
     encoder : ColumnEncoder
         What happens to the columns of X before the model.
-    n_labels : int
-        Columns of the targets.
-    n_rows : int, default=2
-        Rows of the training, for `meta`.
+    n_labels, n_rows : int
+        Columns and rows of the targets; the rows are for `meta` only.
     seed : int, default=0
         Seeds what the user's function draws while it builds.
 
     Raises
     ------
-    TypeError
-        `model` is none of these, or the callable returns something else or needs other arguments.
-    ValueError
-        Inputs, head or loss do not fit, or the model reads raw columns but they come encoded; the message says what
-        to change.
+    TypeError, ValueError
+        `model` is none of these, or its arguments, inputs, head or loss do not fit, or it reads raw columns that come
+        encoded. The message says what to change.
     """
     n_features = encoder.n_encoded
     source = _source_of(model, n_features, n_labels, n_rows)
@@ -314,10 +287,8 @@ def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Sourc
 
     if is_wrapper(model):
         return WrapperSource(model, n_features, n_labels, n_rows)
-    if is_keras_model(model):
-        return TemplateSource(model, n_features)
     if callable(model):
-        return FunctionSource(model, n_features, n_labels, n_rows)
+        return Source(model, n_features, n_labels, n_rows)
     raise TypeError(
         f"model={model!r} is a {type(model).__name__}; expected None, a function that returns a Keras "
         "model, a Keras model, or a scikeras.wrappers.KerasClassifier."
@@ -347,9 +318,8 @@ class Architecture(NamedTuple):
             ensure_built(blank, encoder.n_encoded)
         head = Head(self.head, self.n_labels)
         compilation = Compilation(run_eagerly=self.eager)
-        return UserNetwork(
-            blank, head, resolve_loss(None, head), compilation, TemplateSource(blank, encoder.n_encoded), encoder
-        )
+        source = Source(blank, encoder.n_encoded, self.n_labels, n_rows=2)
+        return UserNetwork(blank, head, resolve_loss(None, head), compilation, source, encoder)
 
 
 class FittedUser(Fitted):

@@ -7,8 +7,6 @@
 Each returns what scikit-learn's loaders return. Tables, sources and licences are in `data/`.
 """
 
-from sklearn_binnet.datasets._ionosphere import load_ionosphere
-from sklearn_binnet.datasets._red_wine import load_red_wine
-from sklearn_binnet.datasets._taxi import load_taxi
+from sklearn_binnet.datasets._loaders import load_ionosphere, load_red_wine, load_taxi
 
 __all__ = ["load_ionosphere", "load_red_wine", "load_taxi"]

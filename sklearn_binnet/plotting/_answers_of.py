@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_binnet._labels import own_pos_label
+
 
 def of_label(values: Any, label: int | None, estimator: Any) -> Any:
     """Return what belongs to a label; everything, if there is one question only."""
@@ -69,7 +71,8 @@ def responses(estimator: Any, X: Any, y: Any, label: int | None, pos_label: Any)
     check_label(label, 0)
     classes = estimator.classes_
     if pos_label is None:
-        pos_label = getattr(estimator, "pos_label_", classes[1])
+        own = own_pos_label(estimator, fitted=True)
+        pos_label = classes[1] if own is None else own
     positive = is_positive(y, pos_label)
     if response.ndim == 2:
         return positive, response[:, int(np.flatnonzero(classes == pos_label)[0])]

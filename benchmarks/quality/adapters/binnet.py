@@ -18,6 +18,8 @@ TUTORIAL = {
     "encoding": "standardize",
     "learning_rate": 1e-3,
     "learning_rate_schedule": "constant",
+    "batch_size": 32,
+    "epochs": 200,
     "n_estimators": 1,
 }
 MODELS = {
