@@ -144,7 +144,7 @@ def _chosen_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
 
 
 def _categorical_by_type(X: Any) -> list[bool]:
-    """Return for each column whether its type means categories: strings, categories, or objects with strings among them."""
+    """Return for each column whether its type means categories: strings, categories, or objects with strings."""
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return [False] * _n_columns(X)
     return [_is_categorical(dtype, X, i) for i, dtype in enumerate(X.dtypes)]
