@@ -141,6 +141,7 @@ def test_spaced_cuts_hold_both_ends_and_resolve_the_rare_class(n_bins):
     assert cuts[-1] == len(curve) - 1
     assert len(cuts) <= n_bins + 3
     arc = curve.tp / curve.n_positive + curve.fp / curve.n_negative
+    np.testing.assert_allclose(curve.arc(), arc)
     assert np.diff(arc[cuts]).max() <= 2 / n_bins + 1 / positive.sum() + 1e-9
 
 
