@@ -240,7 +240,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ... )
     """
 
-    classes_: NDArray
+    classes_: NDArray[Any]
     n_labels_: int
     history_: dict[str, list[float]]
     _fitted: Fitted
@@ -473,7 +473,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                     f"{np.unique(classes).tolist()}."
                 )
             past: dict[str, list[float]] = getattr(self, "history_", {}) if start is not None else {}
-            prepared = self._weighted(X, columns, labels, target, start, sample_weight, stream=True)
+            prepared = self._resolve(X, columns, labels, target, start, sample_weight, stream=True)
             result = self._train(prepared, X, y)
             self._store(prepared, result)
             self.history_ = {k: past.get(k, []) + v for k, v in self.history_.items()}
@@ -487,7 +487,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._fitted.logits(self._checked(X))
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the positive label where its probability is at least `threshold`, else the other one.
 
         Parameters
@@ -533,9 +533,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Logarithms of what `predict_proba` returns.
         """
         logits = self.decision_function(X)
-        if self._target.multilabel:
-            return log_expit(logits)
-        return np.column_stack([log_expit(-logits), log_expit(logits)])
+        yes: NDArray[np.float64] = log_expit(logits)
+        return yes if self._target.multilabel else np.column_stack([log_expit(-logits), yes])
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return log-odds.
@@ -573,9 +572,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Share of the rows whose prediction is right; for an indicator matrix, all labels of a row must be right.
         """
         check_is_fitted(self)
-        return super().score(X, y if self._target.multilabel else binary_labels(y), sample_weight)
+        return float(super().score(X, y if self._target.multilabel else binary_labels(y), sample_weight))
 
-    def to_matrix(self, X: ArrayLike) -> NDArray:
+    def to_matrix(self, X: ArrayLike) -> NDArray[Any]:
         """Return a table as the matrix of numbers that `model_` takes.
 
         Parameters
@@ -590,7 +589,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             has not seen.
         """
         check_is_fitted(self)
-        return self._checked(X)
+        matrix: NDArray[Any] = self._checked(X)
+        return matrix
 
     # ------------------------------------------------------------------ as Keras
     @property
@@ -600,22 +600,20 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Call it, as in `clf.model_(X)`, which takes float64. Its `predict` rounds columns to float32 first, which loses
         the differences of columns that are large beside them.
         """
-        return self._keras_models()[0]
+        check_is_fitted(self)
+        if "_keras" not in self.__dict__:
+            self._keras = self._fitted.keras_model()
+        return self._keras
 
     @property
     def models_(self) -> list[Any]:
-        """Keras models of the single networks."""
-        return self._keras_models()[1]
-
-    def _keras_models(self) -> tuple[Any, list[Any]]:
+        """Keras models of the single networks, without the temperature."""
         check_is_fitted(self)
-        if "_keras" not in self.__dict__:
-            self._keras = self._fitted.keras_model(), self._fitted.keras_models()
-        return self._keras
+        return self._fitted.keras_models()
 
     def __getstate__(self) -> dict[str, Any]:
         # Keras models are built again when they are asked for.
-        state = super().__getstate__().copy()
+        state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_keras", None)
         return state
 
@@ -640,12 +638,12 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         target = Target.learn(labels, self.pos_label)
         if start is not None:
             self._check_same_labels(target)
-        return self._weighted(X, columns, labels, target, start, sample_weight, (X_val, y_val, sample_weight_val))
+        return self._resolve(X, columns, labels, target, start, sample_weight, (X_val, y_val, sample_weight_val))
 
-    def _weighted(
+    def _resolve(
         self,
         X: Any,
-        columns: NDArray,
+        columns: NDArray[Any],
         labels: Any,
         target: Target,
         start: Start | None,
@@ -704,12 +702,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 def tell(report: EpochReport, networks: Callable[[], Fitted]) -> bool:
                     epoch = context.subcontext(task_name="epoch")
                     epoch.call_on_fit_task_begin(estimator=self, X=X, y=y)
-                    return epoch.call_on_fit_task_end(
-                        estimator=self,
-                        X=X,
-                        y=y,
-                        reconstruction_attributes=lambda: _what_predicts(networks(), target),
-                    )
+                    now = {"reconstruction_attributes": lambda: _what_predicts(networks(), target)}
+                    return bool(epoch.call_on_fit_task_end(estimator=self, X=X, y=y, **now))
 
                 hooks.append(tell)
             on_epoch = (lambda report, networks: max([hook(report, networks) for hook in hooks])) if hooks else None
@@ -795,7 +789,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return whether a fit with these parameters fills missing numbers in."""
         return encoding_of(self.get_params(deep=False)) is not None
 
-    def _without_levels_of(self, used: Any, X: Any, columns: NDArray, start: Start | None) -> NDArray:
+    def _without_levels_of(self, used: Any, X: Any, columns: NDArray[Any], start: Start | None) -> NDArray[Any]:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
@@ -804,9 +798,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _rows(
         self,
-        columns: NDArray,
+        columns: NDArray[Any],
         targets: NDArray[np.float32],
-        weight: NDArray,
+        weight: NDArray[Any],
         pairs: ClassWeights | None,
         validation: Rows | None = None,
     ) -> Rows:
@@ -820,8 +814,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             threshold = np.atleast_1d(np.asarray(self.threshold, dtype=float))
         except (TypeError, ValueError):
             threshold = np.array([np.nan])
+        if isinstance(self.threshold, bool):  # stands for no number
+            threshold = np.array([np.nan])
         if threshold.shape not in {(1,), (n_labels,)} or not np.all((threshold >= 0) & (threshold <= 1)):
-            allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one a label,"
+            allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one for each label,"
             raise ValueError(f"threshold must be {allowed} in [0, 1], got {self.threshold!r}.")
         return threshold
 
@@ -850,7 +846,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return Target.learn(classes, self.pos_label)
 
     def _row_weights(
-        self, X: NDArray, sample_weight: ArrayLike | None, name: str = "sample_weight"
+        self, X: NDArray[Any], sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
         weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)

@@ -171,7 +171,7 @@ class FitConfig:
 
     def optimizer_for(self, compiled: Optimizer | None) -> Optimizer:
         """Return the optimizer with its rates; `compiled` is the one that the user's model was compiled with."""
-        optimizer = next(o for o in (self.optimizer, compiled, parse_optimizer("adam")) if o is not None)
+        optimizer = self.optimizer or compiled or parse_optimizer("adam")
         if self.weight_decay is not None:
             optimizer = optimizer._replace(weight_decay=self.weight_decay)
         if self.learning_rate is not None:
@@ -220,8 +220,9 @@ def encoding_of(params: Mapping[str, Any], stream: bool = False) -> str | None:
 
     The first rows of a stream may be too few for the bins of all that follow, so the default there is "standardize".
     """
-    if params["encoding"] != "auto":
-        return params["encoding"]
+    encoding: str | None = params["encoding"]
+    if encoding != "auto":
+        return encoding
     return "piecewise_linear" if params["model"] is None and not stream else "standardize"
 
 
@@ -273,7 +274,7 @@ def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     widest = max(hidden_layer_sizes, default=1)
     if stream:
         return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
-    return constants.PLANNED_STEP / widest**0.5
+    return float(constants.PLANNED_STEP / widest**0.5)
 
 
 def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:

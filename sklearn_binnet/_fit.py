@@ -39,7 +39,7 @@ _LOG_TEMPERATURES = (-1.5, 3.0)
 class Rows:
     """Clean rows of a fit."""
 
-    X: NDArray
+    X: NDArray[Any]
     """(n, d): numbers, NaN where missing, and places of levels, -1 where unknown."""
     targets: NDArray[np.float32]
     """(n, L), 0 or 1."""
@@ -61,7 +61,7 @@ class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
     networks: Fitted
-    optimizer_states: list[list[NDArray]]
+    optimizer_states: list[list[NDArray[Any]]]
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
     optimizer: dict[str, Any]
@@ -255,7 +255,7 @@ def _network(config: FitConfig, encoder: ColumnEncoder, targets: NDArray[np.floa
     return BuiltinNetwork(spec, config.dropout, encoder)
 
 
-def _weights_to_go_on_from(start: Start, network: Any, n_estimators: int) -> list[list[NDArray]]:
+def _weights_to_go_on_from(start: Start, network: Any, n_estimators: int) -> list[list[NDArray[Any]]]:
     """Return the weights of an earlier fit, if the network is still the same."""
     weights = start.networks.weights
     shapes = [[w.shape for w in member] for member in weights]

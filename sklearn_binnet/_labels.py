@@ -1,4 +1,4 @@
-"""Labels to 0/1 answers and back; the weight of every answer; which rows to validate on."""
+"""Reading the targets y, for both estimators: labels to 0/1 targets and back, weights, which rows to validate on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ONE_HOT_MESSAGE = (
 )
 
 ClassWeights = list[tuple[float, float]]
-"""Weight of no and weight of yes, for every question."""
+"""Weight of 0 and weight of 1, for each label."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """How labels stand for answers."""
+    """How the labels of a fit stand for 0 and 1."""
 
     classes: NDArray
     positive: int
@@ -40,7 +40,7 @@ class Target:
 
     @classmethod
     def learn(cls, y: ArrayLike, pos_label: Any = None) -> Target:
-        """Find out what is asked, from the labels y: (n,), (n, 1), or an indicator matrix (n, L)."""
+        """Learn the labels from y: (n,), (n, 1), or an indicator matrix (n, L)."""
         labels, several = read_labels(y, tell=False)
         if several:
             check_indicator_label(pos_label)
@@ -54,7 +54,7 @@ class Target:
         return cls(classes, positive, 1, False, classes.dtype)
 
     def encode(self, y: ArrayLike, name: str = "y") -> NDArray[np.float32]:
-        """Return the answers, 0 or 1, as (n, L)."""
+        """Return the targets, 0 or 1, as (n, L)."""
         if not self.multilabel and np.ndim(y) == 1:
             return self._encode_labels(np.asarray(y), name)
         kind = _kind(y, name)
@@ -152,27 +152,21 @@ def positive_index(classes: NDArray, pos_label: Any, owner: str = "pos_label", l
     return matches[0]
 
 
-def negative_and_positive(
-    classes: NDArray, pos_label: Any = None, owner: str = "pos_label", labels: str = "the labels in y"
-) -> NDArray:
-    """Return the negative and the positive one of two classes (of one class, that twice); parameters as above."""
-    last = len(classes) - 1
-    positive = last if pos_label is None else positive_index(classes, pos_label, owner, labels)
-    return classes[[last - positive, positive]]
-
-
 def own_pos_label(estimator: Any, fitted: bool) -> Any:
     """Return the positive label of a classifier, of the last step of a pipeline, or of what a search tunes.
 
     A fitted one tells it in `pos_label_`, one to be fitted in its parameter `pos_label`; None if it names none.
     """
-    while isinstance(estimator, Pipeline | BaseSearchCV):
+    while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
+        fitted = fitted or isinstance(estimator, FrozenEstimator)
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
         else:
-            estimator = estimator.best_estimator_ if fitted else estimator.estimator
-    fallback = getattr(estimator, "pos_label", None)
-    return getattr(estimator, "pos_label_", fallback) if fitted or isinstance(estimator, FrozenEstimator) else fallback
+            estimator = (
+                estimator.best_estimator_ if fitted and hasattr(estimator, "best_estimator_") else estimator.estimator
+            )
+    parameter = getattr(estimator, "pos_label", None)
+    return getattr(estimator, "pos_label_", parameter) if fitted else parameter
 
 
 def two_labels(y: NDArray) -> NDArray:
@@ -252,29 +246,29 @@ def is_number(value: Any) -> bool:
 
 
 def answer_weights(
-    answers: NDArray[np.float32], sample_weight: NDArray, pairs: ClassWeights | None
+    targets: NDArray[np.float32], sample_weight: NDArray, pairs: ClassWeights | None
 ) -> NDArray[np.float32]:
-    """Return the weight of every answer, (n, L): sample weights of mean 1 times class weights."""
-    weights = np.repeat((sample_weight / sample_weight.mean())[:, None], answers.shape[1], axis=1)
+    """Return the weight of every target, (n, L): sample weights of mean 1 times class weights."""
+    weights = np.repeat((sample_weight / sample_weight.mean())[:, None], targets.shape[1], axis=1)
     if pairs is not None:
         no, yes = np.transpose(pairs)
-        weights *= np.where(answers == 1, yes, no)
+        weights *= np.where(targets == 1, yes, no)
     return weights.astype(np.float32)
 
 
 def class_weights(
-    answers: NDArray[np.float32], sample_weight: NDArray, class_weight: Any, target: Target
+    targets: NDArray[np.float32], sample_weight: NDArray, class_weight: Any, target: Target
 ) -> ClassWeights | None:
     """Return what the parameter `class_weight` means for these rows, None for no difference.
 
-    "balanced" gives both answers of a question the same total weight and leaves the sum as it is.
+    "balanced" gives 0 and 1 of a label the same total weight and leaves the sum as it is.
     """
     if class_weight is None:
         return None
     if isinstance(class_weight, str):
-        yes = sample_weight @ answers.astype(np.float64)
+        yes = sample_weight @ targets.astype(np.float64)
         total = sample_weight.sum()
-        # A question with one answer only has no balance to restore.
+        # A label that is always 0 or always 1 has no balance to restore.
         return [
             (float(total / (2 * (total - p))), float(total / (2 * p))) if 0 < p < total else (1.0, 1.0) for p in yes
         ]
@@ -297,19 +291,19 @@ def class_weights(
     return [(float(weights.get(no, 1.0)), float(weights.get(yes_label, 1.0))) for weights in dicts]
 
 
-def strata(answers: NDArray[np.float32], at_least: int) -> NDArray[np.intp]:
-    """Return a stratum for every row: its combination of answers.
+def strata(targets: NDArray[np.float32], at_least: int) -> NDArray[np.intp]:
+    """Return a stratum for every row: its combination of 0s and 1s.
 
-    With several questions, combinations of fewer than `at_least` rows are put together by their number of yeses, and
-    what is still rarer goes to the largest stratum.
+    With several labels, combinations of fewer than `at_least` rows are put together by their number of 1s, and what is
+    still rarer goes to the largest stratum.
     """
-    _, stratum, counts = np.unique(answers, axis=0, return_inverse=True, return_counts=True)
+    _, stratum, counts = np.unique(targets, axis=0, return_inverse=True, return_counts=True)
     stratum = np.ravel(stratum)
-    if answers.shape[1] == 1:
+    if targets.shape[1] == 1:
         return stratum
     rare = counts[stratum] < at_least
     if rare.any():
-        stratum = np.where(rare, counts.size + answers.sum(axis=1).astype(np.intp), stratum)
+        stratum = np.where(rare, counts.size + targets.sum(axis=1).astype(np.intp), stratum)
     _, stratum, counts = np.unique(stratum, return_inverse=True, return_counts=True)
     few = counts < at_least
     if few.any() and not few.all():
@@ -318,17 +312,17 @@ def strata(answers: NDArray[np.float32], at_least: int) -> NDArray[np.intp]:
 
 
 def validation_split(
-    answers: NDArray[np.float32], fraction: float, seed: int
+    targets: NDArray[np.float32], fraction: float, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return training and validation rows: stratified, and drawn by `seed`.
 
     Every stratum of two rows or more is on both sides; a single row stays in training. Of fewer than four rows none
     is held out.
     """
-    n = len(answers)
+    n = len(targets)
     if n < 4:
         return np.arange(n), np.zeros(0, np.intp)
-    groups = strata(answers, at_least=max(2, int(np.ceil(1 / fraction))))
+    groups = strata(targets, at_least=max(2, int(np.ceil(1 / fraction))))
     counts = np.bincount(groups)
     wanted = counts * fraction
     held_out = np.clip(np.floor(wanted).astype(int), np.minimum(counts - 1, 1), counts - 1)

@@ -25,8 +25,8 @@ from sklearn_binnet._labels import (
     check_indicator_label,
     fitted_classes,
     is_one_hot,
-    negative_and_positive,
     own_pos_label,
+    positive_index,
     read_labels,
     two_labels,
 )
@@ -51,9 +51,9 @@ def _estimator_has(method: str) -> Callable[[Any], bool]:
 class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
-    Out-of-fold scores are computed once, by cross-validation; a threshold is chosen from them and
-    the classifier is fitted to all rows. The constructor's parameters and the fitted attributes
-    include those of :class:`sklearn.model_selection.TunedThresholdClassifierCV`.
+    Out-of-fold scores are computed once, by cross-validation. A threshold is chosen from them, and the classifier is
+    fitted to all rows. The constructor's parameters and the fitted attributes include those of
+    :class:`sklearn.model_selection.TunedThresholdClassifierCV`.
 
     Parameters
     ----------
@@ -62,65 +62,65 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     scoring : str or callable, default="balanced_accuracy"
         What to maximise:
 
-        - the name of a metric of the decisions: every such name of scikit-learn, and
-          ``"youden"``, ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``,
-          ``"f2"``, ``"f0.5"`` (any beta), ``"cost"``; metrics of which less is better, such as
-          ``"fpr"``, are minimised and `best_score_` is their negative;
+        - the name of a metric of the decisions: every such name of scikit-learn, and ``"youden"``,
+          ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``, ``"f2"``, ``"f0.5"`` (any beta),
+          ``"cost"``. Metrics of which less is better, such as ``"fpr"``, are minimised, and `best_score_` is their
+          negative;
         - a scorer from :func:`sklearn.metrics.make_scorer`, with its parameters;
         - a callable ``f(tn, fp, fn, tp)``, which gets arrays of weighted counts;
         - a callable ``f(estimator, X, y)``.
 
-        Scorers that are no function of the four counts, and the last kind, are called once for
-        each of about 100 thresholds, which takes seconds on large data; their interval is rougher,
-        and they cannot be given to `retune`. Metrics of the scores themselves (``"roc_auc"``,
-        ``"neg_log_loss"`` ...) know no threshold and are refused.
+        Scorers that are no function of the four counts, and the last kind, are called once for each of about 100
+        thresholds. This takes seconds on large data, the interval is rougher, and such scorers cannot be given to
+        `retune`. Metrics of the scores themselves (``"roc_auc"``, ``"neg_log_loss"`` ...) are the same at every
+        threshold and are refused.
     constraint : str or list of str, optional
-        ``"recall >= 0.9"``, ``"fpr <= 0.05"``, several as a list: any metric of `scoring` by name
-        against a number (``"cost"`` is that of the matrix `costs`).
-        They hold jointly at `confidence_level`: exact binomial bounds for recall, specificity and
-        their complements (at all thresholds at once), pointwise ones at half the level for other
-        proportions such as precision, bounds from those of recall and specificity for the rest.
-        ``"precision >= 0.8 [strict]"`` also corrects for the search over thresholds (fixed
-        sequence tests), ``[empirical]`` asks the estimate alone.
+        Conditions that the threshold must keep, such as ``"recall >= 0.9"`` or ``"fpr <= 0.05"``; several as a list.
+        Each compares a metric of `scoring`, by name, with a number (``"cost"`` is the cost under the matrix `costs`).
+        All of them hold together at `confidence_level`. Recall, specificity and their complements have exact binomial
+        bounds that hold at all thresholds at once. Other proportions, such as precision, have pointwise bounds at half
+        the level. The remaining metrics are bounded through recall and specificity. ``"precision >= 0.8 [strict]"``
+        also corrects for the search over thresholds (fixed sequence tests); ``[empirical]`` asks of the estimate alone.
     costs : array-like of shape (2, 2), optional
-        ``[[tn, fp], [fn, tp]]``, for ``scoring="cost"`` (mean cost of a row, minimised). Gains are
-        negative costs.
+        ``[[tn, fp], [fn, tp]]``, for ``scoring="cost"`` (mean cost of a row, minimised). Gains are negative costs.
     selection : {"stable", "argmax"} or callable, default="stable"
-        "stable" moves the mean of bootstrap optima towards the thresholds of calibrated
-        probabilities and of smoothed densities, by at most one bootstrap standard deviation: less
-        variance than the maximum of a noisy curve. "argmax" is that maximum, exactly. A callable
-        ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and
-        returns a threshold.
+        How a threshold is read off the curve. "stable" takes the mean of bootstrap optima and moves it towards the
+        thresholds of calibrated probabilities and of smoothed densities, by at most one bootstrap standard deviation;
+        it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
+        callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
+        threshold.
     confidence_level : float, default=0.95
-        Of `threshold_interval_` and of constraints.
+        Level of `threshold_interval_` and of constraints.
     pos_label : label, optional
-        The positive class. By default that of the scorer if it names one, else that of the
-        estimator (of the last step of a pipeline) if it has one, as a `BinaryNetClassifier` has,
-        else ``classes_[1]``.
+        The positive class. By default that of the scorer if it names one, else that of the estimator (of the last step
+        of a pipeline) if it has one, as a `BinaryNetClassifier` has, else ``classes_[1]``.
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Scores to tune on; "auto" takes the first that the classifier has.
     thresholds : int or array-like, optional
-        Candidates, if not every threshold: that many between the extreme scores, or these. With
-        constraints that no candidate satisfies, `constraint_satisfied_` is False.
+        Candidates, if not every threshold may be chosen: that many between the extreme scores, or these. Where no
+        candidate satisfies the constraints, `constraint_satisfied_` is False.
     cv : int, float, splitter, iterable, "prefit", "oof" or None, default=None
-        Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are
-        drawn once. None means 5 stratified folds, unless the estimator (or the last step of a
-        pipeline) holds out-of-fold probabilities of its own in `oof_proba_` once it is fitted:
-        these are used then, and nothing else is fitted. "prefit" takes an `estimator` that is
-        fitted already, and its scores of the rows given, which it should not have seen. "oof" takes
-        it with the very rows that it was fitted on and the `oof_proba_` that it holds of them.
-        Both need ``refit=False``.
+        Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are drawn once.
+
+        None means 5 stratified folds, with one exception. If the estimator (or the last step of a pipeline) holds
+        out-of-fold probabilities of its own in `oof_proba_` once it is fitted, these are used and nothing else is
+        fitted. In a pipeline this asks that no step before it learns from y, which is known of scikit-learn's own
+        transformers only: behind any other step the folds are fitted.
+
+        "prefit" takes an `estimator` that is fitted already, and its scores of the rows given, which it should not have
+        seen. "oof" takes it with the very rows that it was fitted on and the `oof_proba_` that it holds of them. Both
+        need ``refit=False``.
     ensemble : bool or "auto", default="auto"
-        Whether predictions average the refitted model and the models of the folds, k + 1 models
-        in all. "auto" does so up to 20,000 rows: measured to gain at up to 3,000 (19 data sets)
-        and, with boosting but not with logistic regression, at 15,000 (3 data sets); the limit
-        itself is a judgement. Nothing is averaged where `oof_proba_` was used.
+        Whether predictions average the refitted model and the models of the folds, k + 1 models in all. "auto" does so
+        up to 20,000 rows. It was measured to gain at up to 3,000 rows (19 data sets) and, with boosting but not with
+        logistic regression, at 15,000 (3 data sets); the limit itself is a judgement. Nothing is averaged where
+        `oof_proba_` was used.
     refit : bool, default=True
         Whether `estimator_` is fitted to all rows. False needs a single split, "prefit" or "oof".
     n_jobs : int, optional
-        Fits at a time.
+        Number of fits at a time.
     random_state : int, RandomState or None, default=None
-        For a float `cv` and for the bootstrap. The bootstrap is reproducible with None too.
+        Seed of a float `cv` and of the bootstrap. The bootstrap is reproducible with None too.
     store_cv_results : bool, default=False
         Whether to keep `cv_results_`.
 
@@ -141,11 +141,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     constraint_satisfied_ : bool
         Whether a threshold was found at which the constraints hold; True without constraints.
     constraint_report_ : list of dict
-        For each constraint its estimate and bound at the threshold, the nearest bound that any
-        threshold (of `thresholds`) reaches and the positives it would need.
+        For each constraint its estimate and bound at the threshold, the nearest bound that any threshold (of
+        `thresholds`) reaches, and the number of positives that it would need.
     oof_scores_ : ndarray of shape (n_samples,)
-        Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if
-        a row was held out several times.
+        Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if a row was held out
+        several times.
     cv_results_ : dict
         ``thresholds`` (ascending) and ``scores``, if `store_cv_results`.
     estimator_ : estimator
@@ -155,35 +155,34 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         Class labels, sorted.
     pos_label_ : label
-        The positive class; not there for several labels.
+        The positive class; absent for several labels.
     n_features_in_, feature_names_in_
         As `estimator_` has them.
 
     Notes
     -----
-    **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own:
-    `best_threshold_` has shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_`
-    (n_folds, L), `oof_scores_` (n, L), and `curve_`, `constraint_satisfied_`,
-    `constraint_report_` have an entry for each label; `common_threshold_` is the best single
-    threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels; rare
-    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds
-    together. Constraints hold for each label by itself; a dict ``{label number: constraint}``
-    gives them to some labels only.
+    **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own: `best_threshold_` has
+    shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L), and `curve_`,
+    `fold_curves_`, `constraint_satisfied_`, `constraint_report_` have an entry for each label; `common_threshold_` is
+    the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels, and rare
+    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds together. Constraints
+    hold for each label by itself; a dict ``{label number: constraint}`` gives them to some labels only.
 
-    **Constraints.** A constraint with confidence holds for the scores that it was computed on: with
-    ``cv="prefit"`` and rows that the model has not seen, a new sample from the same source
-    violates it with probability at most 1 - `confidence_level` ("strict" included; pointwise
-    bounds are slightly optimistic, see the benchmark). Out-of-fold scores come from models fitted
-    on fewer rows than the refitted one, so for that one, or for an average, the statement is an
-    approximation: usually on the safe side, as more rows separate the classes better, but not
+    A matrix of two columns with exactly one 1 in every row is one yes/no question in one-hot form, and a warning says
+    so. Other values than 0 and 1 are refused.
+
+    **Constraints.** A constraint with confidence holds for the scores that it was computed on: with ``cv="prefit"`` and
+    rows that the model has not seen, a new sample from the same source violates it with probability at most
+    1 - `confidence_level` ("strict" included; pointwise bounds are slightly optimistic, see the benchmark). Out-of-fold
+    scores come from models fitted on fewer rows than the refitted one. For that one, or for an average, the statement
+    is therefore an approximation: usually on the safe side, as more rows separate the classes better, but not
     guaranteed.
 
     References
     ----------
-    Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators - part II",
-    JASA 67. Kull, Silva Filho, Flach (2017), "Beta calibration", AISTATS. Tong, Feng, Li (2018),
-    "Neyman-Pearson classification algorithms and NP receiver operating characteristics", Science
-    Advances 4. Clopper, Pearson (1934), Biometrika 26.
+    Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators - part II", JASA 67. Kull, Silva
+    Filho, Flach (2017), "Beta calibration", AISTATS. Tong, Feng, Li (2018), "Neyman-Pearson classification algorithms
+    and NP receiver operating characteristics", Science Advances 4. Clopper, Pearson (1934), Biometrika 26.
 
     Examples
     --------
@@ -276,12 +275,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Targets of two classes, or an indicator matrix of several labels.
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
-            Costs of each row, for ``scoring="cost"``: false positive and false negative; or tn,
-            fp, fn, tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+            Costs of each row, for ``scoring="cost"``: of a false positive and of a false negative; or of tn, fp, fn,
+            tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
         **params : dict
-            With metadata routing, each goes where it was requested; a metric given by name takes
-            the `sample_weight` that is passed. Without it, `sample_weight` goes to the estimator
-            and to the curve, `groups` to the splitter, the rest to the estimator.
+            With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
+            that is passed. Without it, `sample_weight` goes to the estimator and to the curve, `groups` to the
+            splitter, the rest to the estimator.
 
         Returns
         -------
@@ -297,7 +296,6 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None)
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
-        request = request.about(classes)
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
         # Models, and their scores of rows that they were not fitted on.
         routed = self._route(params)
@@ -343,7 +341,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         self.estimator_ = fitted.model
         averages = self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
-        self.estimators_ = fitted.fold_models if averages else []
+        self.estimators_ = list(fitted.fold_models) if averages else []
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted.model, name):
                 setattr(self, name, getattr(fitted.model, name))
@@ -438,7 +436,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if pos_label is None:
             pos_label, owner = own_pos_label(self.estimator, prefit), "pos_label of `estimator`"
         known = "the labels of `estimator`" if prefit else "the labels in y"
-        return negative_and_positive(classes, pos_label, owner, known)
+        last = len(classes) - 1  # 0 where y holds one label only
+        positive = last if pos_label is None else positive_index(classes, pos_label, owner, known)
+        return classes[[last - positive, positive]]
 
     def _route(self, params: dict[str, Any]) -> Bunch:
         """Return the parameters of the estimator, the splitter and the scorer."""
@@ -450,28 +450,23 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _tune(self, evidence: list[_tuning.Evidence], request: _tuning.Request, seed: int) -> dict[str, Any]:
         """Choose the threshold of each label; return what is known about it, as attributes."""
         tuned = _tuning.tune(evidence, request, seed)
-        if not all(tuned.satisfied):
-            lines = [line for report in tuned.reports for line in report]
+        labels = tuned.labels
+        if not all(label.constraint_satisfied for label in labels):
+            lines = [line for label in labels for line in label.constraint_report]
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
-        attributes: dict[str, list[Any]] = {
-            "best_threshold_": tuned.thresholds,
-            "threshold_interval_": tuned.intervals,
-            "fold_thresholds_": tuned.fold_thresholds,
-            "curve_": tuned.curves,
-            "constraint_satisfied_": tuned.satisfied,
-            "constraint_report_": tuned.reports,
-        }
+        columns = zip(*labels, strict=True)
+        attributes: dict[str, Any] = {f"{name}_": list(c) for name, c in zip(labels[0]._fields, columns, strict=True)}
         if self.store_cv_results:
             attributes["cv_results_"] = tuned.results()
-        if len(evidence) == 1:  # one question is published without its list
-            published: dict[str, Any] = {name: value[0] for name, value in attributes.items()}
+        if len(labels) == 1:  # one question is published without its list
+            attributes = {name: values[0] for name, values in attributes.items()}
         else:
-            arrays = ("best_threshold_", "threshold_interval_", "constraint_satisfied_")
-            published = attributes | {name: np.array(attributes[name]) for name in arrays}
-            published["fold_thresholds_"] = np.column_stack(tuned.fold_thresholds)
-            published["common_threshold_"] = tuned.common
-        return {**published, "best_score_": tuned.score}
+            for name in ("best_threshold_", "threshold_interval_", "constraint_satisfied_"):
+                attributes[name] = np.array(attributes[name])
+            attributes["fold_thresholds_"] = np.column_stack(attributes["fold_thresholds_"])
+            attributes["common_threshold_"] = tuned.common
+        return {**attributes, "best_score_": tuned.score}
 
     def retune(
         self,
@@ -510,7 +505,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
-        request = self._request(scoring, constraint, costs, len(evidence), by_row).about(evidence[0].classes)
+        request = self._request(scoring, constraint, costs, len(evidence), by_row)
         if request.objective.metric is None:
             raise ValueError(
                 f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune with a metric of the "

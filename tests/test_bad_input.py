@@ -136,7 +136,7 @@ def test_parameters(params, message):
     assert not [name for name in vars(clf) if name.endswith("_")], "half fitted"
 
 
-@pytest.mark.parametrize("threshold", [2, -0.1, np.nan, "high", [0.1, 0.2], [[0.1]], None])
+@pytest.mark.parametrize("threshold", [2, True, -0.1, np.nan, "high", [0.1, 0.2], [[0.1]], None])
 def test_threshold_set_later(threshold, fitted):
     clf = copy.deepcopy(fitted).set_params(threshold=threshold)
     with pytest.raises(ValueError, match=r"threshold must be a number in \[0, 1\], got"):
@@ -146,7 +146,7 @@ def test_threshold_set_later(threshold, fitted):
 
 def test_thresholds_of_several_questions(multilabel):
     clf = copy.deepcopy(multilabel).set_params(threshold=[0.1, 0.2])
-    with pytest.raises(ValueError, match=r"threshold must be a number or 3 numbers, one a label, in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"threshold must be a number or 3 numbers, one for each label, in \[0, 1\]"):
         clf.predict(X)
     with pytest.raises(ValueError, match="3 numbers"):
         net(threshold=[0.1, 0.2]).fit(X, Y)

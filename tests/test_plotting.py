@@ -265,7 +265,7 @@ def test_displays_only_store():
     ("params", "message"),
     [
         ({"metrics": ["roc_auc"]}, "`metrics` names 'roc_auc', which is unknown"),
-        ({"metrics": ["f0"]}, "`metrics` names 'f0', which is unknown"),
+        ({"metrics": ["f-1"]}, "`metrics` names 'f-1', which is unknown"),
         ({"metrics": "recall"}, "`metrics` must be a sequence"),
         ({"metrics": []}, "`metrics` must be a sequence of at least one"),
         ({"metrics": ["cost"]}, r"'cost', which needs `costs` of shape \(2, 2\)"),

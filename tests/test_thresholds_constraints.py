@@ -6,20 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
+from sklearn_binnet import ThresholdCurve
 from sklearn_binnet._thresholds import (
     METRICS,
     Constraint,
     Counts,
     Problem,
-    ThresholdCurve,
+    argmax_threshold,
+    clopper_pearson,
     find_feasible,
     make_cost,
+    metric_bound,
     parse_constraint,
     report,
-    select,
     shortfall_message,
 )
-from sklearn_binnet._thresholds._bounds import clopper_pearson, metric_bound
 
 
 @settings(max_examples=200, deadline=None)
@@ -168,7 +169,7 @@ def test_violations_are_rare_by_default_and_common_for_plain_estimates(text, sco
             (constraint,) = parse_constraint(text.split(" [")[0] + suffix if suffix else text)
             outcome = find_feasible(curve, [constraint], 0.95)
             problem = Problem(curve, METRICS[scoring].utility, feasible=outcome.feasible)
-            threshold = select(problem, "argmax").threshold
+            threshold = argmax_threshold(problem)
             bad = not constraint.holds(truth(constraint.metric.name, threshold))
             violated[suffix] += bad and outcome.satisfied
             found += outcome.satisfied and not suffix

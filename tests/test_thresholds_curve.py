@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as skm
 
+from sklearn_binnet import ThresholdCurve
 from sklearn_binnet._thresholds import (
     METRICS,
-    ThresholdCurve,
     averaged,
     decide,
+    find_metric,
     make_cost,
-    make_fbeta,
+    poisson_sums,
 )
-from sklearn_binnet._thresholds import _metrics as formulas
 
 SCORES = st.one_of(
     st.floats(0, 1),
@@ -140,7 +140,8 @@ def test_spaced_cuts_hold_both_ends_and_resolve_the_rare_class(n_bins):
     assert cuts[0] == 0
     assert cuts[-1] == len(curve) - 1
     assert len(cuts) <= n_bins + 3
-    assert np.diff(curve.arc()[cuts]).max() <= 2 / n_bins + 1 / positive.sum() + 1e-9
+    arc = curve.tp / curve.n_positive + curve.fp / curve.n_negative
+    assert np.diff(arc[cuts]).max() <= 2 / n_bins + 1 / positive.sum() + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,9 @@ def test_spaced_cuts_hold_both_ends_and_resolve_the_rare_class(n_bins):
         (([0, 1], [0.1, 0.2], [1.0, -1.0]), "finite and not negative"),
         (([0, 1], [0.1, 0.2], [0.0, 0.0]), "weight above zero"),
         (([], []), "weight above zero"),
+        (([1, 2], [0.1, 0.2]), r"booleans or 0 and 1, got .*2.*; pass `y == pos_label`"),
+        ((["bad", "good"], [0.1, 0.2]), "got .*bad"),
+        (([0, np.nan], [0.1, 0.2]), "got .*nan"),
     ],
 )
 def test_bad_rows_are_refused(arguments, message):
@@ -174,7 +178,7 @@ REFERENCES = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.sampled_from(sorted(REFERENCES)))
 def test_metrics_equal_scikit_learn_at_every_cut(problem, name):
     positive, scores, weight = problem
@@ -213,7 +217,7 @@ def test_complements_and_other_metrics():
     assert value["geometric_mean"] == pytest.approx(np.sqrt(value["recall"] * 50 / 60))
     assert value["positive_likelihood_ratio"] == pytest.approx((35 / 40) / (10 / 60))
     assert value["negative_likelihood_ratio"] == pytest.approx((5 / 40) / (50 / 60))
-    assert make_fbeta(2.0)(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
+    assert find_metric("f2")(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
     assert make_cost([[0, 1], [5, -1]])(*counts)[0] == pytest.approx((10 + 25 - 35) / 100)
 
 
@@ -226,6 +230,31 @@ def test_undefined_likelihood_ratio_never_wins():
 
 
 def test_correlation_survives_huge_weights():
-    scaled = formulas.matthews(*(np.array([x * 1e90]) for x in (50.0, 10.0, 5.0, 35.0)))
-    plain = formulas.matthews(*(np.array([x]) for x in (50.0, 10.0, 5.0, 35.0)))
+    matthews = METRICS["matthews_corrcoef"]
+    scaled = matthews(*(np.array([x * 1e90]) for x in (50.0, 10.0, 5.0, 35.0)))
+    plain = matthews(*(np.array([x]) for x in (50.0, 10.0, 5.0, 35.0)))
     np.testing.assert_allclose(scaled, plain)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("mcc", "matthews_corrcoef"), ("recall", "recall"), ("f.5", "f0.5"), ("f2.", "f2"), ("fast", None), (3, None)],
+)
+def test_names_of_metrics(name, found):
+    metric = find_metric(name)
+    assert (metric and metric.name) == found
+
+
+def test_names_of_metrics_beyond_the_usual_ones():
+    cost = make_cost([[0, 1], [5, 0]])
+    assert find_metric("cost") is None
+    assert find_metric("cost", {"cost": cost}) is cost
+
+
+@pytest.mark.parametrize("random", [np.random.default_rng, np.random.RandomState])
+def test_poisson_sums_have_the_mean_and_variance_of_resampled_rows(random):
+    groups = [np.full(20, 1.0), np.array([3.0, 0.5, 0.5]), np.zeros(0)]
+    weight, squares = (np.array([np.sum(group**power) for group in groups]) for power in (1, 2))
+    drawn = poisson_sums(weight, squares, 20_000, random(0))
+    np.testing.assert_allclose(drawn.mean(axis=0), np.cumsum(weight), rtol=0.02)
+    np.testing.assert_allclose(drawn.var(axis=0), np.cumsum(squares), rtol=0.05)

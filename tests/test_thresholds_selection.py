@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from sklearn_binnet._thresholds import METRICS, Problem, ThresholdCurve, decide, make_cost, select
-from sklearn_binnet._thresholds._scale import ScoreScale
-from sklearn_binnet._thresholds._selection import bootstrap_optima
-from sklearn_binnet._thresholds._smooth import beta_calibration, fit_logistic
+from sklearn_binnet import ThresholdCurve
+from sklearn_binnet._thresholds import (
+    METRICS,
+    Problem,
+    ScoreScale,
+    beta_calibration,
+    bootstrap_optima,
+    decide,
+    fit_logistic,
+    make_cost,
+    select,
+)
 
 from .test_thresholds_curve import brute_counts, problems
 
@@ -49,7 +57,7 @@ def test_argmax_is_the_best_of_all_possible_thresholds(problem, name):
     assert chosen.score == pytest.approx(best, abs=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(problems(), st.sampled_from(sorted(OBJECTIVES)))
 def test_stable_always_gives_a_finite_threshold_inside_its_interval(problem, name):
     positive, scores, weight = problem

@@ -340,6 +340,17 @@ def test_retune_to_another_prevalence_equals_weights(data):
     assert rarer > weighted.best_threshold_
 
 
+def test_curves_of_the_folds_are_at_the_prevalence_of_the_curve(data):
+    X, y = data
+    tuned = ThresholdTunerCV(GaussianNB(), cv=3).fit(X, y)
+    for prevalence, share in ((None, y.mean()), (0.5, 0.5)):
+        tuned.retune(prevalence=prevalence)
+        assert len(tuned.fold_curves_) == 3
+        totals = [sum(getattr(curve, name) for curve in tuned.fold_curves_) for name in ("n_positive", "n_negative")]
+        np.testing.assert_allclose(totals, [share * 600, (1 - share) * 600])
+        np.testing.assert_allclose(totals, [tuned.curve_.n_positive, tuned.curve_.n_negative])
+
+
 # ------------------------------------------------------------------ constraints and costs
 
 

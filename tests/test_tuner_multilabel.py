@@ -172,6 +172,16 @@ def test_weighted_average_and_scorers():
     assert jaccard.best_score_ == pytest.approx(micro.best_score_ / (2 - micro.best_score_))
 
 
+def test_positive_label_of_a_scorer_is_taken_for_each_label():
+    options = {"cv": 2, "selection": "argmax"}
+    tuned = ThresholdTunerCV(BASE, scoring=make_scorer(f1_score, pos_label=0), **options).fit(X, Y)
+    decided = tuned.oof_scores_ >= tuned.best_threshold_
+    expected = np.mean([f1_score(Y[:, k], decided[:, k], pos_label=0) for k in range(5)])
+    assert tuned.best_score_ == pytest.approx(expected)
+    by_name = ThresholdTunerCV(BASE, scoring="f1_macro", **options).fit(X, Y)
+    assert np.all(tuned.best_threshold_ >= by_name.best_threshold_)
+
+
 class OwnFolds(ClassifierMixin, BaseEstimator):
     """Offers out-of-fold probabilities of all labels."""
 

@@ -202,3 +202,19 @@ def test_weights_reach_every_kind_of_metric():
     predicted = by_name.oof_scores_ >= by_name.best_threshold_
     assert by_name.best_score_ == pytest.approx(metrics.accuracy_score(Y, predicted, sample_weight=weight))
     assert by_slow.best_score_ == pytest.approx(by_name.best_score_, abs=0.03)
+
+
+def test_scores_that_a_scorer_asks_for_stand_in_the_order_of_the_classes():
+    labels = np.where(Y == 1, "bad", "good")
+
+    def scorer(estimator, X, y):
+        assert list(estimator.classes_) == ["bad", "good"]
+        decided = estimator.predict(X) == "bad"
+        scores = estimator.predict_proba(X)[:, 0]
+        assert scores[decided].min(initial=1) >= scores[~decided].max(initial=0)
+        margins = estimator.decision_function(X)
+        assert margins[decided].max(initial=-1) <= margins[~decided].min(initial=0)
+        return metrics.f1_score(y, estimator.predict(X), pos_label="bad")
+
+    tuned = ThresholdTunerCV(GaussianNB(), scoring=scorer, pos_label="bad", cv=2).fit(X, labels)
+    assert tuned.best_score_ > 0.5

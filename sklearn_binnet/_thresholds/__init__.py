@@ -1,8 +1,14 @@
 """Thresholds for any scores, in NumPy and SciPy alone: curve, metrics, constraints, selection."""
 
-from sklearn_binnet._thresholds._constraints import Constraint, parse_constraint
+from sklearn_binnet._thresholds._bounds import clopper_pearson, metric_bound
+from sklearn_binnet._thresholds._constraints import (
+    Constraint,
+    find_feasible,
+    parse_constraint,
+    report,
+    shortfall_message,
+)
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide
-from sklearn_binnet._thresholds._feasibility import Feasibility, find_feasible, report, shortfall_message
 from sklearn_binnet._thresholds._labels import (
     confusion_at,
     global_threshold,
@@ -11,17 +17,23 @@ from sklearn_binnet._thresholds._labels import (
     micro_f1,
     select_labels,
 )
-from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost, make_fbeta
-from sklearn_binnet._thresholds._problem import Problem, first_peak
-from sklearn_binnet._thresholds._scale import ScoreScale
-from sklearn_binnet._thresholds._selection import Selection, argmax_threshold, score_at, select
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost
+from sklearn_binnet._thresholds._problem import Problem, ScoreScale, first_peak, poisson_sums
+from sklearn_binnet._thresholds._selection import (
+    Selection,
+    argmax_threshold,
+    beta_calibration,
+    bootstrap_optima,
+    fit_logistic,
+    score_at,
+    select,
+)
 
 __all__ = [
     "ALIASES",
     "METRICS",
     "Constraint",
     "Counts",
-    "Feasibility",
     "Metric",
     "Problem",
     "ScoreScale",
@@ -29,18 +41,23 @@ __all__ = [
     "ThresholdCurve",
     "argmax_threshold",
     "averaged",
+    "beta_calibration",
+    "bootstrap_optima",
+    "clopper_pearson",
     "confusion_at",
     "decide",
     "find_feasible",
     "find_metric",
     "first_peak",
+    "fit_logistic",
     "global_threshold",
     "linear_objective",
     "make_cost",
-    "make_fbeta",
     "maximise_micro_f1",
+    "metric_bound",
     "micro_f1",
     "parse_constraint",
+    "poisson_sums",
     "report",
     "score_at",
     "select",

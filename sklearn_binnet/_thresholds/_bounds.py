@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-from sklearn_binnet._thresholds._metrics import METRICS, Metric, ratio
+from sklearn_binnet._thresholds._curve import Counts
+from sklearn_binnet._thresholds._metrics import METRICS, Floats, Metric, ratio
 
 
-def clopper_pearson(successes, trials, alpha, side):
-    """One-sided exact binomial bound for a proportion.
+def clopper_pearson(successes: ArrayLike, trials: ArrayLike, alpha: float, side: str) -> Floats:
+    """Compute the one-sided exact binomial bound of a proportion, "lower" or "upper".
 
-    Parameters
-    ----------
-    successes, trials : array-like
-        Need not be whole numbers: weighted counts come as effective ones.
-    alpha : float
-        Probability that the bound is wrong.
-    side : {"lower", "upper"}
-
-    Returns
-    -------
-    ndarray
-        0 (lower) or 1 (upper) where there are no trials.
+    `alpha` is the probability that the bound is wrong. Successes and trials need not be whole
+    numbers, since weighted counts come as effective ones. Without trials the bound is 0 (lower) or
+    1 (upper).
 
     References
     ----------
@@ -44,27 +37,22 @@ def clopper_pearson(successes, trials, alpha, side):
     return np.where(inside, value, 1.0)
 
 
-def _proportion_counts(metric, counts):
-    """Proportion and effective number of trials (Kish) of a proportion metric at each cut."""
-    named = dict(zip(("tn", "fp", "fn", "tp"), counts.confusion(), strict=True))
-    squares = dict(
-        zip(
-            ("tn", "fp", "fn", "tp"),
-            type(counts)(counts.tp_sq, counts.fp_sq, counts.tp, counts.fp).confusion(),
-            strict=True,
-        )
-    )
-    numerator, denominator = metric.proportion
+def _proportion_counts(proportion: tuple[tuple[str, ...], tuple[str, ...]], counts: Counts) -> tuple[Floats, Floats]:
+    """Compute a proportion and its effective number of trials (Kish) at each cut."""
+    names = ("tn", "fp", "fn", "tp")
+    named = dict(zip(names, counts.confusion(), strict=True))
+    squared = Counts(counts.tp_sq, counts.fp_sq, counts.tp, counts.fp)
+    squares = dict(zip(names, squared.confusion(), strict=True))
+    numerator, denominator = proportion
     weight = sum(named[key] for key in denominator)
     weight_sq = sum(squares[key] for key in denominator)
-    estimate = ratio(sum(named[key] for key in numerator), weight)
-    return estimate, ratio(weight * weight, weight_sq)
+    return ratio(sum(named[key] for key in numerator), weight), ratio(weight * weight, weight_sq)
 
 
-def _corner(metric, counts, alpha, better):
-    """Metric at the joint bound of recall and specificity, each at half the level.
+def _corner(metric: Metric, counts: Counts, alpha: float, better: bool) -> Floats:
+    """Compute a metric at the joint bound of recall and specificity, each at half the level.
 
-    Any metric that does not fall when recall or specificity rise, at the class sizes observed, is
+    At the class sizes observed, any metric that does not fall when recall or specificity rise is
     at least its value at this corner.
     """
     tp, fp, tp_sq, fp_sq = counts
@@ -74,31 +62,22 @@ def _corner(metric, counts, alpha, better):
     side = "upper" if better else "lower"
     recall = clopper_pearson(ratio(tp, n_positive) * size_positive, size_positive, alpha / 2, side)
     specificity = clopper_pearson((1 - ratio(fp, n_negative)) * size_negative, size_negative, alpha / 2, side)
-    return metric(
+    value: Floats = metric(
         specificity * n_negative,
         (1 - specificity) * n_negative,
         (1 - recall) * n_positive,
         recall * n_positive,
     )
+    return value
 
 
-def metric_bound(metric: Metric, counts, alpha, side):
-    """Bound of a metric's true value at each cut, taken for itself, at level `alpha`.
+def metric_bound(metric: Metric, counts: Counts, alpha: float, side: str) -> Floats:
+    """Bound the true value of a metric, "lower" or "upper", at each cut by itself.
 
-    Parameters
-    ----------
-    metric : Metric
-    counts : Counts
-    alpha : float
-        Probability that the bound is wrong, for one cut.
-    side : {"lower", "upper"}
-
-    Returns
-    -------
-    ndarray of shape (n_cuts,)
+    `alpha` is the probability that the bound of one cut is wrong.
     """
     if metric.proportion is not None:
-        estimate, trials = _proportion_counts(metric, counts)
+        estimate, trials = _proportion_counts(metric.proportion, counts)
         return clopper_pearson(estimate * trials, trials, alpha, side)
     if metric.name == "f1":
         # F1 = 2 J / (1 + J) with J the Jaccard index, a proportion of the rows that are not

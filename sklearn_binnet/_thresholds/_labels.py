@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from sklearn_binnet._thresholds._metrics import CountsFunction, Floats
 from sklearn_binnet._thresholds._problem import Problem, first_peak
-from sklearn_binnet._thresholds._selection import Selection, argmax_threshold, score_at, select
+from sklearn_binnet._thresholds._selection import Rule, Selection, argmax_threshold, score_at, select
+
+Confusion = tuple[Floats, ...]
 
 GRID = 500
 MAX_PASSES = 50
 
 
-def global_threshold(problems: list[Problem], average):
-    """Best single threshold for all labels.
+def global_threshold(problems: Sequence[Problem], average: Callable[[list[Confusion]], Floats]) -> tuple[float, float]:
+    """Find the best single threshold for all labels, and the average that it reaches.
 
-    Parameters
-    ----------
-    problems : list of Problem
-        One a label.
-    average : callable
-        ``average(confusions) -> array``, from a list of ``(tn, fp, fn, tp)``, one a label.
-
-    Returns
-    -------
-    threshold : float
-    value : float
-        Average at that threshold.
+    `average` gets a list of ``(tn, fp, fn, tp)``, one a label.
     """
     grid = np.unique(
         np.concatenate([problem.curve.thresholds[problem.curve.spaced_cuts(GRID)] for problem in problems])
@@ -39,31 +33,19 @@ def global_threshold(problems: list[Problem], average):
     return float(grid[best]), float(values[best])
 
 
-def confusion_at(problem, thresholds):
+def confusion_at(problem: Problem, thresholds: ArrayLike) -> Confusion:
     """Look up the counts of one label at any thresholds."""
-    cuts = np.append(np.atleast_1d(problem.curve.index(thresholds)), -1)
+    cuts = np.append(np.atleast_1d(problem.curve.index(np.asarray(thresholds, dtype=np.float64))), -1)
     return tuple(values[:-1] for values in problem.counts.at(cuts).confusion())
 
 
-def select_labels(problems, rule, confidence_level, centre):
+def select_labels(problems: Sequence[Problem], rule: Rule, confidence_level: float, centre: float) -> list[Selection]:
     """Choose a threshold for each label.
 
-    With the rule "stable", labels are drawn towards one common threshold by empirical Bayes: a
-    label whose threshold is known within `deviation` keeps the share
+    The rule "stable" draws the labels towards one common threshold, `centre`, by empirical Bayes.
+    A label whose threshold is known within `deviation` keeps the share
     ``spread ** 2 / (spread ** 2 + deviation ** 2)`` of its distance to `centre`, where `spread` is
-    how far labels truly differ. Rare labels so lean on the others, frequent ones stand alone.
-
-    Parameters
-    ----------
-    problems : list of Problem
-    rule : {"stable", "argmax"} or callable
-    confidence_level : float
-    centre : float
-        Common threshold.
-
-    Returns
-    -------
-    list of Selection
+    how far labels truly differ. So rare labels lean on the others, and frequent ones stand alone.
 
     References
     ----------
@@ -82,59 +64,39 @@ def select_labels(problems, rule, confidence_level, centre):
     spread = float(np.mean(distance**2)) if known.any() else 0.0
     between = max(spread - noise, 0.1 * spread)
     keep = np.where(known, between / np.maximum(between + deviation**2, 1e-300), 0.0)
-    moved = common + keep * (own - common)
-    return [
-        _moved(problem, selection, float(problem.scale.inverse(z)))
-        for problem, selection, z in zip(problems, chosen, moved, strict=True)
-    ]
+    shrunken = []
+    for problem, selection, z in zip(problems, chosen, common + keep * (own - common), strict=True):
+        threshold = problem.nearest_allowed(float(problem.scale.inverse(z)))
+        interval = min(selection.interval[0], threshold), max(selection.interval[1], threshold)
+        score = score_at(problem, threshold)
+        shrunken.append(replace(selection, threshold=threshold, score=score, interval=interval))
+    return shrunken
 
 
-def _moved(problem, selection: Selection, threshold):
-    threshold = problem.nearest_allowed(threshold)
-    low, high = selection.interval
-    return replace(
-        selection,
-        threshold=threshold,
-        score=score_at(problem, threshold),
-        interval=(min(low, threshold), max(high, threshold)),
-    )
-
-
-def micro_f1(confusions):
-    """Micro-averaged F1 from the counts of each label."""
+def micro_f1(confusions: Sequence[Confusion]) -> Floats:
+    """Compute the micro-averaged F1 from the counts of each label."""
     _, fp, fn, tp = (sum(parts) for parts in zip(*confusions, strict=True))
-    return 2 * tp / np.maximum(2 * tp + fp + fn, 1e-300)
+    return np.asarray(2 * tp / np.maximum(2 * tp + fp + fn, 1e-300))
 
 
-def linear_objective(ratio):
+def linear_objective(ratio: float) -> CountsFunction:
     """Return what micro F1 comes to for one label once its optimum `ratio` is known.
 
     A row is worth calling positive where its probability is at least ``ratio / 2``.
     """
 
-    def utility(tn, fp, fn, tp):
+    def utility(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
         return (2 - ratio) * tp - ratio * fp
 
     return utility
 
 
-def maximise_micro_f1(problems: list[Problem]):
-    """Globally best micro F1 over all combinations of thresholds.
+def maximise_micro_f1(problems: Sequence[Problem]) -> tuple[Floats, float]:
+    """Find the thresholds of globally best micro F1, and that F1; the problems' objectives are not used.
 
-    Micro F1 is a ratio of two sums over labels; Dinkelbach's method maximises numerator minus
-    `ratio` times denominator, which falls apart into labels, and takes the ratio reached as the
-    next one until it no longer grows.
-
-    Parameters
-    ----------
-    problems : list of Problem
-        Their objectives are not used.
-
-    Returns
-    -------
-    thresholds : ndarray of shape (n_labels,)
-    ratio : float
-        The micro F1 reached.
+    Micro F1 is a ratio of two sums over labels. Dinkelbach's method maximises the numerator minus
+    `ratio` times the denominator, which falls apart into labels, and takes the ratio reached as
+    the next one until it no longer grows.
 
     References
     ----------

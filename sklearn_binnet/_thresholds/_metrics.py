@@ -3,91 +3,67 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Names = tuple[str, ...]
+CountsFunction = Callable[..., Any]
+"""``f(tn, fp, fn, tp) -> array``; users may pass their own."""
 
 
-def ratio(numerator, denominator, empty=0.0):
-    """Elementwise division, `empty` where the denominator is not above zero."""
+def ratio(numerator: ArrayLike, denominator: ArrayLike, empty: float = 0.0) -> Floats:
+    """Divide element by element; the result is `empty` where the denominator is not above zero."""
     numerator, denominator = np.broadcast_arrays(numerator, denominator)
-    out = np.full(numerator.shape, empty, dtype=np.float64)
-    return np.divide(numerator, denominator, out=out, where=denominator > 0)
+    out: Floats = np.full(numerator.shape, empty, dtype=np.float64)
+    np.divide(numerator, denominator, out=out, where=denominator > 0)
+    return out
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric of the decisions.
+    """A metric of the decisions."""
 
-    Parameters
-    ----------
-    name : str
-        Name for messages and reports.
-    function : callable
-        ``function(tn, fp, fn, tp) -> array``, over arrays of weighted counts.
-    greater_is_better : bool
-        Direction of the metric itself; a tuner always maximises.
-    bounds : tuple of float
-        Lowest and highest value that the metric can take.
-    proportion : tuple of two str tuples, optional
-        Counts in the numerator and in the denominator, for metrics that are a proportion of rows:
-        those have exact binomial bounds.
-    monotone : {-1, 0, 1}
-        1 where the metric can only grow when more rows are called positive, -1 where it can only
-        fall. Its bounds then hold at all thresholds at once.
-    """
-
-    name: str
-    function: Callable
-    greater_is_better: bool = True
-    bounds: tuple[float, float] = (0.0, 1.0)
-    proportion: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    name: str  # for messages and reports
+    function: CountsFunction
+    greater_is_better: bool = True  # direction of the metric itself; a tuner always maximises
+    bounds: tuple[float, float] = (0.0, 1.0)  # lowest and highest value that the metric can take
+    # Counts in the numerator and in the denominator of a metric that is a proportion of rows: such
+    # a metric has exact binomial bounds.
+    proportion: tuple[Names, Names] | None = None
+    # 1 where the metric can only grow when more rows are called positive, -1 where it can only
+    # fall. Its bounds then hold at all thresholds at once.
     monotone: int = 0
 
-    def __call__(self, tn, fp, fn, tp):
-        """Value of the metric, in its own direction."""
+    def __call__(self, tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
+        """Compute the metric in its own direction."""
         return self.function(tn, fp, fn, tp)
 
-    def utility(self, tn, fp, fn, tp):
-        """Value to maximise; undefined values never win."""
+    def utility(self, tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
+        """Compute the value to maximise; an undefined value never wins."""
         value = np.asarray(self.function(tn, fp, fn, tp), dtype=np.float64)
         value = value if self.greater_is_better else -value
         return np.where(np.isnan(value), -np.inf, value)
 
 
-def _share(numerator, denominator):
-    """Proportion of the counts named, 0 (or `empty`) where there are no such rows."""
-
-    def function(tn, fp, fn, tp, empty=0.0):
-        counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
-        return ratio(
-            sum(counts[name] for name in numerator),
-            sum(counts[name] for name in denominator),
-            empty,
-        )
-
-    return function
-
-
-def fbeta(tn, fp, fn, tp, beta=1.0, empty=0.0):
+def fbeta(tn: Floats, fp: Floats, fn: Floats, tp: Floats, beta: float = 1.0, empty: float = 0.0) -> Floats:
     """F-beta: weighted harmonic mean of precision and recall."""
     square = beta * beta
     return ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp, empty)
 
 
-def jaccard(tn, fp, fn, tp, empty=0.0):
+def jaccard(tn: Floats, fp: Floats, fn: Floats, tp: Floats, empty: float = 0.0) -> Floats:
     """Intersection over union of the true and the predicted positives."""
     return ratio(tp, tp + fp + fn, empty)
 
 
-def _rates(tn, fp, fn, tp):
-    return ratio(tp, tp + fn), ratio(tn, tn + fp)
-
-
-def balanced_accuracy(tn, fp, fn, tp, adjusted=False):
+def balanced_accuracy(tn: Floats, fp: Floats, fn: Floats, tp: Floats, adjusted: bool = False) -> Floats:
     """Mean of recall and specificity; a class without rows does not take part."""
-    recall, specificity = _rates(tn, fp, fn, tp)
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     has_positive, has_negative = (tp + fn) > 0, (tn + fp) > 0
     value = ratio(recall + specificity, has_positive * 1.0 + has_negative)
     if adjusted:
@@ -96,19 +72,7 @@ def balanced_accuracy(tn, fp, fn, tp, adjusted=False):
     return value
 
 
-def youden(tn, fp, fn, tp):
-    """Youden's J, recall + specificity - 1."""
-    recall, specificity = _rates(tn, fp, fn, tp)
-    return recall + specificity - 1
-
-
-def geometric_mean(tn, fp, fn, tp):
-    """Geometric mean of recall and specificity."""
-    recall, specificity = _rates(tn, fp, fn, tp)
-    return np.sqrt(recall * specificity)
-
-
-def matthews(tn, fp, fn, tp):
+def matthews(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
     """Matthews correlation coefficient, 0 where it is undefined."""
     # Rates before products: four products of counts in a row overflow for large weights.
     total = np.maximum(tn + fp + fn + tp, 1e-300)
@@ -118,32 +82,24 @@ def matthews(tn, fp, fn, tp):
     return ratio((tp / total) * (tn / total) - (fp / total) * (fn / total), spread)
 
 
-def cohen_kappa(tn, fp, fn, tp):
+def cohen_kappa(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
     """Cohen's kappa, agreement beyond chance."""
     return ratio(2 * (tp * tn - fp * fn), (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
-
-
-def positive_likelihood_ratio(tn, fp, fn, tp):
-    """Recall over false positive rate, NaN where that is zero."""
-    return ratio(ratio(tp, tp + fn), ratio(fp, fp + tn), np.nan)
-
-
-def negative_likelihood_ratio(tn, fp, fn, tp):
-    """Compute false negative rate over specificity, NaN where that is zero."""
-    return ratio(ratio(fn, tp + fn), ratio(tn, fp + tn), np.nan)
 
 
 _ALL = ("tn", "fp", "fn", "tp")
 
 
-def _proportion(name, numerator, denominator, greater_is_better=True, monotone=0):
-    return Metric(
-        name,
-        _share(numerator, denominator),
-        greater_is_better,
-        proportion=(numerator, denominator),
-        monotone=monotone,
-    )
+def _proportion(
+    name: str, numerator: Names, denominator: Names, greater_is_better: bool = True, monotone: int = 0
+) -> Metric:
+    """Make a metric that is a proportion of rows; it is `empty` where no row is in the denominator."""
+
+    def share(tn: Floats, fp: Floats, fn: Floats, tp: Floats, empty: float = 0.0) -> Floats:
+        counts = {"tn": tn, "fp": fp, "fn": fn, "tp": tp}
+        return ratio(sum(counts[key] for key in numerator), sum(counts[key] for key in denominator), empty)
+
+    return Metric(name, share, greater_is_better, proportion=(numerator, denominator), monotone=monotone)
 
 
 METRICS: dict[str, Metric] = {
@@ -163,12 +119,21 @@ METRICS: dict[str, Metric] = {
         Metric("jaccard", jaccard, proportion=(("tp",), ("tp", "fp", "fn"))),
         Metric("f1", fbeta),
         Metric("balanced_accuracy", balanced_accuracy),
-        Metric("youden", youden, bounds=(-1.0, 1.0)),
-        Metric("geometric_mean", geometric_mean),
+        Metric("youden", lambda tn, fp, fn, tp: ratio(tp, tp + fn) + ratio(tn, tn + fp) - 1, bounds=(-1.0, 1.0)),
+        Metric("geometric_mean", lambda tn, fp, fn, tp: np.sqrt(ratio(tp, tp + fn) * ratio(tn, tn + fp))),
         Metric("matthews_corrcoef", matthews, bounds=(-1.0, 1.0)),
         Metric("cohen_kappa", cohen_kappa, bounds=(-1.0, 1.0)),
-        Metric("positive_likelihood_ratio", positive_likelihood_ratio, bounds=(0.0, np.inf)),
-        Metric("negative_likelihood_ratio", negative_likelihood_ratio, False, bounds=(0.0, np.inf)),
+        Metric(  # recall over false positive rate, NaN where that is zero
+            "positive_likelihood_ratio",
+            lambda tn, fp, fn, tp: ratio(ratio(tp, tp + fn), ratio(fp, fp + tn), np.nan),
+            bounds=(0.0, np.inf),
+        ),
+        Metric(  # false negative rate over specificity, NaN where that is zero
+            "negative_likelihood_ratio",
+            lambda tn, fp, fn, tp: ratio(ratio(fn, tp + fn), ratio(tn, fp + tn), np.nan),
+            False,
+            bounds=(0.0, np.inf),
+        ),
     )
 }
 
@@ -194,25 +159,35 @@ ALIASES = {
 }
 
 
-def make_fbeta(beta):
-    """F-beta as a metric."""
+def make_fbeta(beta: float) -> Metric:
+    """Make F-beta a metric."""
     return Metric(f"f{beta:g}", lambda tn, fp, fn, tp: fbeta(tn, fp, fn, tp, beta=beta))
 
 
-def find_metric(name) -> Metric | None:
-    """Metric of a name or alias, F-beta of any beta (``"f2"``) included; None if there is none."""
+def find_metric(name: object, metrics: Mapping[str, Metric] | None = None) -> Metric | None:
+    """Find the metric that a user names, or return None: the one reading of such names.
+
+    Parameters
+    ----------
+    name : object
+        A name or an alias, or F-beta of any beta (``"f2"``). Anything but a string names no metric.
+    metrics : mapping of str to Metric, optional
+        Metrics beyond the usual ones, such as "cost" where there is a cost matrix.
+    """
+    if not isinstance(name, str):
+        return None
     name = ALIASES.get(name, name)
-    if name in METRICS:
-        return METRICS[name]
+    if known := {**METRICS, **(metrics or {})}.get(name):
+        return known
     match = re.fullmatch(r"f(\d+(?:\.\d*)?|\.\d+)", name)
     return make_fbeta(float(match[1])) if match else None
 
 
-def make_cost(matrix):
-    """Mean cost of a row under ``matrix[true][predicted]``."""
+def make_cost(matrix: Any) -> Metric:
+    """Make the mean cost of a row under ``matrix[true][predicted]`` a metric."""
     (c_tn, c_fp), (c_fn, c_tp) = matrix
 
-    def cost(tn, fp, fn, tp):
+    def cost(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
         total = c_tn * tn + c_fp * fp + c_fn * fn + c_tp * tp
         return total / np.maximum(tn + fp + fn + tp, 1e-300)
 
@@ -220,17 +195,17 @@ def make_cost(matrix):
     return Metric("cost", cost, greater_is_better=False, bounds=(low, high))
 
 
-def averaged(function, average):
-    """Average of a metric over the two classes: "macro", "weighted" or "micro"."""
+def averaged(function: CountsFunction, average: str) -> CountsFunction:
+    """Average a metric over the two classes: "macro", "weighted" or "micro"."""
 
-    def macro(tn, fp, fn, tp):
+    def macro(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
         return (function(tn, fp, fn, tp) + function(tp, fn, fp, tn)) / 2
 
-    def weighted(tn, fp, fn, tp):
+    def weighted(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
         share = ratio(tp + fn, tn + fp + fn + tp)
         return share * function(tn, fp, fn, tp) + (1 - share) * function(tp, fn, fp, tn)
 
-    def micro(tn, fp, fn, tp):
+    def micro(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
         right, wrong = tn + tp, fp + fn
         return function(right, wrong, wrong, right)
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
-from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
-from sklearn_binnet._thresholds._scale import ScoreScale
+from sklearn_binnet._thresholds._curve import SCORE_LIMIT, Counts, ThresholdCurve
+from sklearn_binnet._thresholds._metrics import CountsFunction, Floats
 
 TIE = 1e-12
 
 
-def first_peak(values):
-    """Middle of the first run of values that equal the maximum up to rounding; NaN never wins."""
+def first_peak(values: Floats) -> int:
+    """Find the middle of the first run of values that equal the maximum up to rounding; NaN never wins."""
     values = np.where(np.isnan(values), -np.inf, values)
     best = values.max()
     tied = values >= best - TIE * max(1.0, abs(best)) if np.isfinite(best) else values == best
@@ -25,73 +26,122 @@ def first_peak(values):
     return (start + stop - 1) // 2
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """A threshold to choose.
+def poisson_sums(
+    weight: Floats, squares: Floats, n_samples: int, rng: np.random.Generator | np.random.RandomState
+) -> Floats:
+    """Draw Poisson bootstrap samples of groups of rows, and sum each sample from its first group on.
 
-    Parameters
-    ----------
-    curve : ThresholdCurve
-        Curve of the scores.
-    objective : callable
-        ``objective(tn, fp, fn, tp) -> array``, to maximise.
-    worth : Counts, optional
-        Counts that the objective is computed from, where they are not the curve's own (costs by
-        row are counts of their own: a row weighs what its decision is worth).
-    feasible : ndarray of bool, shape (n_cuts,), optional
-        Cuts that the constraints allow; all if None.
-    bayes : float, optional
-        Closed-form threshold on calibrated probabilities, for objectives that are pure costs.
-    seed : int
-        Seed of the bootstrap.
-    probability : bool, optional
-        Whether the scores are probabilities; judged by their range if None.
+    `weight` and `squares` are the sums of the weights and of the squared weights in each group;
+    the result has the shape (n_samples, n_groups). A row counts a Poisson number of times in a
+    sample. A sum of Poisson counts is a Poisson count, so one draw serves all rows of a group.
+    Where the rows of a group have unequal weights, it draws a scaled Poisson count with the mean
+    and the variance of their sum.
+    """
+    unit = np.divide(squares, weight, out=np.ones_like(weight), where=weight > 0)
+    drawn = rng.poisson(np.maximum(weight, 0) / unit, (n_samples, len(weight)))
+    return np.cumsum(drawn * unit, axis=1)
+
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """Monotone map between scores and the unbounded, logit-like scale on which thresholds are averaged.
+
+    Probabilities go through the logit, clipped to [`low`, 1 - `high`]; any other score is centred
+    and divided by its spread, so that it behaves like a logit.
     """
 
+    probability: bool
+    low: float = 1e-6
+    high: float = 1e-6
+    centre: float = 0.0
+    spread: float = 1.0
+
+    @classmethod
+    def from_scores(cls, scores: Floats, probability: bool | None = None) -> ScoreScale:
+        """Fit the scale to distinct scores in descending order (`ThresholdCurve.scores`).
+
+        If `probability` is None, scores within [0, 1] are taken for probabilities.
+        """
+        if probability is not False and scores[-1] >= 0 and scores[0] <= 1:
+            # Rare classes can live below 1e-6 altogether: never clip more than the outer percent.
+            start, stop = int(scores[0] == 1), len(scores) - int(scores[-1] == 0)
+            inner, margin = scores[start:stop], (stop - start) // 100
+            if not inner.size:
+                return cls(True)
+            low, high = min(1e-6, inner[-1 - margin]), min(1e-6, 1 - inner[margin])
+            return cls(True, max(float(low), 1e-300), max(float(high), 1e-16))
+        inner = scores[np.abs(scores) < SCORE_LIMIT]
+        inner = inner if inner.size else np.zeros(1)
+        q25, q50, q75 = (inner[int(share * (len(inner) - 1))] for share in (0.75, 0.5, 0.25))
+        spread = (q75 - q25) / 2 or float(np.ptp(inner)) / 4 or 1.0
+        spread = spread if np.isfinite(spread) else 1.0
+        return cls(False, centre=float(q50), spread=float(spread))
+
+    def forward(self, scores: ArrayLike) -> Floats:
+        """Map scores to the logit-like scale."""
+        if self.probability:
+            clipped: Floats = np.clip(scores, self.low, 1 - self.high)
+            return np.log(clipped) - np.log1p(-clipped)
+        with np.errstate(over="ignore"):  # clipped infinities over a small spread
+            z: Floats = np.clip((np.asarray(scores) - self.centre) / self.spread, -50.0, 50.0)
+        return z
+
+    def inverse(self, z: ArrayLike) -> Floats:
+        """Map the logit-like scale back to scores."""
+        score: Floats = expit(z) if self.probability else self.centre + self.spread * np.asarray(z)
+        return score
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A threshold to choose."""
+
     curve: ThresholdCurve
-    objective: Callable
+    objective: CountsFunction  # to maximise
+    # Counts that the objective is computed from, where they are not the curve's own. Costs by row
+    # need them: a row then weighs what its decision is worth.
     worth: Counts | None = None
-    feasible: np.ndarray | None = None
-    bayes: float | None = None
-    seed: int = 0
-    probability: bool | None = None
+    feasible: NDArray[np.bool_] | None = None  # cuts that the constraints allow; all if None
+    bayes: float | None = None  # closed-form threshold on calibrated probabilities, for pure costs
+    seed: int = 0  # of the bootstrap
+    probability: bool | None = None  # whether scores are probabilities; judged by their range if None
 
     @property
-    def counts(self):
+    def counts(self) -> Counts:
         """Counts that the objective is computed from."""
         return self.curve.counts if self.worth is None else self.worth
 
     @cached_property
-    def scale(self):
+    def scale(self) -> ScoreScale:
         """Scale on which thresholds are averaged."""
         return ScoreScale.from_scores(self.curve.scores, self.probability)
 
     @cached_property
-    def values(self):
+    def values(self) -> Floats:
         """Objective at each cut, minus infinity where a constraint forbids it."""
         values = np.asarray(self.objective(*self.counts.confusion()), dtype=np.float64)
         return values if self.feasible is None else np.where(self.feasible, values, -np.inf)
 
-    def one_sided(self):
+    def one_sided(self) -> bool:
         """Whether one of the classes has no weight, so that scores cannot be judged."""
-        return self.counts.tp[-1] <= 0 or self.counts.fp[-1] <= 0
+        return bool(self.counts.tp[-1] <= 0 or self.counts.fp[-1] <= 0)
 
-    def allowed(self, thresholds):
+    def allowed(self, thresholds: Floats | float) -> NDArray[np.bool_]:
         """Whether the constraints allow each threshold."""
         if self.feasible is None:
             return np.ones(np.shape(thresholds), dtype=bool)
-        return self.feasible[self.curve.index(thresholds)]
+        return np.asarray(self.feasible[self.curve.index(thresholds)])
 
-    def nearest_allowed(self, threshold):
-        """`threshold` itself where it is allowed, else the allowed cut next to it."""
+    def nearest_allowed(self, threshold: float) -> float:
+        """Return `threshold` itself where it is allowed, else the allowed cut next to it."""
         if self.feasible is None or self.allowed(threshold):
             return float(threshold)
         cuts = np.flatnonzero(self.feasible)
         here = self.curve.index(threshold)
         return float(self.curve.thresholds[cuts[np.abs(cuts - here).argmin()]])
 
-    def bins(self, n_bins):
-        """`Bins` of at most about `n_bins` groups of neighbouring scores."""
+    def bins(self, n_bins: int) -> Bins:
+        """Put neighbouring scores into at most about `n_bins` groups."""
         cuts = self.curve.spaced_cuts(n_bins)
         if self.feasible is not None and len(cuts) < len(self.curve):
             # Constrained optima sit at the ends of the feasible runs: keep these cuts.
@@ -105,22 +155,21 @@ class Problem:
 class Bins:
     """Neighbouring scores in groups: what the smooth rules and the bootstrap work on."""
 
-    def __init__(self, problem, cuts):
+    def __init__(self, problem: Problem, cuts: NDArray[np.intp]) -> None:
         curve, scale = problem.curve, problem.scale
-        self.cuts = cuts
         self.counts = problem.counts.at(cuts)
-        self.positive = np.diff(self.counts.tp)
-        self.negative = np.diff(self.counts.fp)
+        self.positive: Floats = np.diff(self.counts.tp)
+        self.negative: Floats = np.diff(self.counts.fp)
         self.scores = curve.scores[(cuts[:-1] + cuts[1:] - 1) // 2]
         self.z = scale.forward(self.scores)
         self.z_cuts = scale.forward(curve.thresholds[cuts])
         self.feasible = None if problem.feasible is None else problem.feasible[cuts]
 
-    def mask(self, values):
-        """`values` at the cuts, minus infinity where they are forbidden."""
+    def mask(self, values: Floats) -> Floats:
+        """Set values at the cuts to minus infinity where a constraint forbids the cut."""
         return values if self.feasible is None else np.where(self.feasible, values, -np.inf)
 
-    def effective_size(self):
-        """Kish's number of equally weighted rows of each class."""
+    def effective_size(self) -> tuple[float, float]:
+        """Compute Kish's number of equally weighted rows of each class."""
         tp, fp, tp_sq, fp_sq = (a[-1] for a in self.counts)
         return tp * tp / max(tp_sq, 1e-300), fp * fp / max(fp_sq, 1e-300)

@@ -3,145 +3,59 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.special import expit
 from scipy.stats import chi2
 
-from sklearn_binnet._thresholds._curve import Counts
-from sklearn_binnet._thresholds._problem import Problem, first_peak
-from sklearn_binnet._thresholds._smooth import BINS, beta_calibration, kernel_threshold, plug_in_threshold
+from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
+from sklearn_binnet._thresholds._metrics import Floats
+from sklearn_binnet._thresholds._problem import Bins, Problem, first_peak, poisson_sums
 
+Rule = str | Callable[[ThresholdCurve, Floats], Any]
 BOOTSTRAPS = 200
 BOOTSTRAP_BINS = 500
 CHUNK = 25
+SMOOTH_BINS = 2000
+KERNEL_GRID = 4096
+RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
 class Selection:
-    """A chosen threshold.
-
-    Attributes
-    ----------
-    threshold : float
-    score : float
-        Objective at the threshold, on the scores it was chosen from.
-    interval : tuple of float
-        Percentiles of the bootstrap optima, widened to hold `threshold`.
-    deviation : float
-        Bootstrap standard deviation on the logit-like scale.
-    """
+    """A chosen threshold, with the objective at it on the scores that it was chosen from."""
 
     threshold: float
     score: float
-    interval: tuple[float, float]
-    deviation: float = 0.0
+    interval: tuple[float, float]  # percentiles of the bootstrap optima, widened to hold `threshold`
+    deviation: float = 0.0  # bootstrap standard deviation on the logit-like scale
 
 
-def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS):
-    """Best thresholds of Poisson bootstrap samples, on the logit-like scale.
+def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.95) -> Selection:
+    """Choose a threshold by the rule "stable" or "argmax", or by a user's function.
 
-    The samples are drawn on at most about 500 groups of scores: a sum of Poisson counts is a
-    Poisson count, so the cost does not grow with the number of rows. For unequal weights the
-    group's sum is a scaled Poisson count with the right mean and variance.
-
-    Returns
-    -------
-    ndarray of shape (n_valid,)
-        Fewer than `n_bootstraps` where samples lost a class altogether.
-    """
-    bins = problem.bins(BOOTSTRAP_BINS)
-    rng = np.random.default_rng(problem.seed)
-    sums = []
-    for mass, squares in (
-        (bins.positive, np.diff(bins.counts.tp_sq)),
-        (bins.negative, np.diff(bins.counts.fp_sq)),
-    ):
-        unit = np.divide(squares, mass, out=np.ones_like(mass), where=mass > 0)
-        drawn = rng.poisson(np.maximum(mass, 0) / unit, (n_bootstraps, len(mass))) * unit
-        sums.append(np.hstack([np.zeros((n_bootstraps, 1)), np.cumsum(drawn, axis=1)]))
-    tp, fp = sums
-    valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
-    best = []
-    for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast
-        part = Counts(*(tp[valid[start : start + CHUNK]], fp[valid[start : start + CHUNK]]) * 2)
-        best.append(bins.mask(problem.objective(*part.confusion())).argmax(axis=1))
-    return bins.z_cuts[np.concatenate(best)] if best else np.empty(0)
-
-
-def argmax_threshold(problem):
-    """Exact argmax of the curve; ties are broken by the middle of the first best run."""
-    return float(problem.curve.thresholds[first_peak(problem.values)])
-
-
-def _smooth_targets(problem):
-    """Thresholds of the smooth rules, on the logit-like scale."""
-    bins = problem.bins(BINS)
-    probabilities = beta_calibration(problem, bins)
-    targets = [plug_in_threshold(problem, bins, probabilities), kernel_threshold(problem, bins)]
-    if problem.bayes is not None and _is_calibrated(problem, bins, probabilities):
-        z = problem.scale.forward(problem.bayes)
-        targets.append(float(z) if problem.allowed(problem.bayes) else None)
-    return [target for target in targets if target is not None]
-
-
-def _is_calibrated(problem, bins, probabilities):
-    """Likelihood-ratio test: beta calibration does not improve on the probabilities themselves."""
-    if not problem.scale.probability:
-        return False
-    if problem.worth is not None:  # costs by row: judge the rows, not the costs
-        problem = replace(problem, worth=None)
-        bins = problem.bins(BINS)
-        probabilities = beta_calibration(problem, bins)
-
-    def log_likelihood(p):
-        p = np.clip(p, 1e-12, 1 - 1e-12)
-        return bins.positive @ np.log(p) + bins.negative @ np.log1p(-p)
-
-    rescale = sum(bins.effective_size()) / max(bins.positive.sum() + bins.negative.sum(), 1e-300)
-    gain = 2 * rescale * (log_likelihood(probabilities) - log_likelihood(bins.scores))
-    return gain <= chi2.ppf(0.95, df=3)
-
-
-def stable_z(problem, optima):
-    """Limited translation of the bootstrap mean towards the smooth rules, on the scale.
-
-    From the mean of the bootstrap optima two thirds of the way to the mean of the smooth rules,
-    but at most one bootstrap standard deviation: where the data are many the curve decides,
-    where they are few the smooth rules do.
-
-    References
-    ----------
-    Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators", JASA 67.
-    """
-    centre, deviation = float(optima.mean()), float(optima.std())
-    gap = float(np.mean(_smooth_targets(problem))) - centre
-    return centre + float(np.clip(gap * 2 / 3, -deviation, deviation))
-
-
-def select(problem: Problem, rule="stable", confidence_level=0.95) -> Selection:
-    """Choose a threshold.
-
-    Parameters
-    ----------
-    problem : Problem
-        Curve, objective and allowed cuts (at least one).
-    rule : {"stable", "argmax"} or callable
-        A callable gets ``rule(curve, values)``, the `ThresholdCurve` and the objective at each of
-        its cuts (minus infinity where a constraint forbids the cut), and returns a threshold.
-    confidence_level : float
-        Level of the interval.
-
-    Returns
-    -------
-    Selection
+    A function gets ``rule(curve, values)``: the `ThresholdCurve` and the objective at each of its
+    cuts, minus infinity where a constraint forbids the cut. It returns a threshold; where that is
+    forbidden, the nearest cut that is allowed takes its place.
     """
     if problem.one_sided():
-        return _one_sided(problem)
+        return _untuned(
+            problem,
+            "All rows that count are of one class, so no threshold can be judged; the default "
+            f"({_neutral(problem)}) is kept. Pass rows of both classes with weights above zero.",
+        )
     if len(problem.curve.scores) == 1:
         return _constant(problem)
     if not np.any(problem.values > -np.inf):
-        return _undefined(problem)
+        return _untuned(
+            problem,
+            f"The objective has no value at any threshold, so the default ({_neutral(problem)}) is kept. "
+            "Check `scoring`.",
+        )
     optima = bootstrap_optima(problem)
     if callable(rule):
         threshold = float(rule(problem.curve, problem.values))
@@ -164,59 +78,204 @@ def select(problem: Problem, rule="stable", confidence_level=0.95) -> Selection:
     )
 
 
-def score_at(problem, threshold):
-    """Objective of the decisions that a threshold makes on the curve's own rows."""
+def score_at(problem: Problem, threshold: float) -> float:
+    """Compute the objective of the decisions that a threshold makes on the curve's own rows."""
     cut = int(problem.curve.index(threshold))
     at_cut = problem.counts.at(np.array([cut, -1]))
     return float(problem.objective(*at_cut.confusion())[0])
 
 
-def _neutral(problem):
+def argmax_threshold(problem: Problem) -> float:
+    """Find the exact argmax of the curve; ties are broken by the middle of the first best run."""
+    return float(problem.curve.thresholds[first_peak(problem.values)])
+
+
+def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS) -> Floats:
+    """Find the best thresholds of Poisson bootstrap samples, on the logit-like scale.
+
+    The samples are drawn on at most about 500 groups of scores, so that the cost does not grow
+    with the number of rows. Samples that lost a class altogether are left out.
+    """
+    bins = problem.bins(BOOTSTRAP_BINS)
+    rng = np.random.default_rng(problem.seed)
+    tp, fp = (
+        np.hstack([np.zeros((n_bootstraps, 1)), poisson_sums(weight, np.diff(squares), n_bootstraps, rng)])
+        for weight, squares in ((bins.positive, bins.counts.tp_sq), (bins.negative, bins.counts.fp_sq))
+    )
+    valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
+    best = []
+    for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast
+        part = Counts(*(tp[valid[start : start + CHUNK]], fp[valid[start : start + CHUNK]]) * 2)
+        best.append(bins.mask(problem.objective(*part.confusion())).argmax(axis=1))
+    return bins.z_cuts[np.concatenate(best)] if best else np.empty(0)
+
+
+def stable_z(problem: Problem, optima: Floats) -> float:
+    """Move the bootstrap mean towards the smooth rules, by a limited step on the logit-like scale.
+
+    The step goes from the mean of the bootstrap optima two thirds of the way to the mean of the
+    smooth rules, but is at most one bootstrap standard deviation long. So the curve decides where
+    the data are many, and the smooth rules do where they are few.
+
+    References
+    ----------
+    Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators", JASA 67.
+    """
+    centre, deviation = float(optima.mean()), float(optima.std())
+    gap = float(np.mean(_smooth_targets(problem))) - centre
+    return centre + float(np.clip(gap * 2 / 3, -deviation, deviation))
+
+
+def _smooth_targets(problem: Problem) -> list[float]:
+    """Compute the thresholds of the smooth rules, on the logit-like scale."""
+    bins = problem.bins(SMOOTH_BINS)
+    probabilities = beta_calibration(problem, bins)
+    targets = [plug_in_threshold(problem, bins, probabilities), kernel_threshold(problem, bins)]
+    if problem.bayes is not None and _is_calibrated(problem, bins, probabilities):
+        z = problem.scale.forward(problem.bayes)
+        targets.append(float(z) if problem.allowed(problem.bayes) else None)
+    return [target for target in targets if target is not None]
+
+
+def plug_in_threshold(problem: Problem, bins: Bins, probabilities: Floats) -> float | None:
+    """Find the best cut (on the logit-like scale) for the expected counts under `probabilities`.
+
+    For costs this is the closed-form Bayes rule on calibrated probabilities.
+    """
+    weight = bins.positive + bins.negative
+    tp, fp = (
+        np.concatenate([[0.0], np.cumsum(part)]) for part in (weight * probabilities, weight * (1 - probabilities))
+    )
+    values = problem.objective(*Counts(tp, fp, tp, fp).confusion())
+    return float(bins.z_cuts[first_peak(bins.mask(values))])
+
+
+def kernel_threshold(problem: Problem, bins: Bins) -> float | None:
+    """Find the best threshold (on the logit-like scale) for Gaussian-smoothed class densities."""
+    low, high = bins.z.min() - 1, bins.z.max() + 1
+    step = (high - low) / KERNEL_GRID
+    cell = np.minimum(((bins.z - low) / step).astype(int), KERNEL_GRID - 1)
+    tails = []
+    for mass, size in zip((bins.positive, bins.negative), bins.effective_size(), strict=True):
+        width = _bandwidth(bins.z, mass, size) / step
+        density = gaussian_filter1d(np.bincount(cell, mass, KERNEL_GRID), max(width, 1e-3), mode="nearest")
+        tail = np.concatenate([[0.0], np.cumsum(density[::-1])])
+        tails.append(tail * (mass.sum() / max(tail[-1], 1e-300)))
+    values = problem.objective(*Counts(*tails, *tails).confusion())
+    grid = high - np.arange(KERNEL_GRID + 1) * step
+    if problem.feasible is not None:
+        allowed = problem.allowed(problem.scale.inverse(grid))
+        if not allowed.any():
+            return None
+        values = np.where(allowed, values, -np.inf)
+    return float(grid[first_peak(values)])
+
+
+def _bandwidth(z: Floats, mass: Floats, effective_size: float) -> float:
+    """Compute Silverman's normal-reference bandwidth for weighted values (`z` descending)."""
+    share = mass / max(mass.sum(), 1e-300)
+    mean = share @ z
+    deviation = np.sqrt(share @ (z - mean) ** 2)
+    quartiles = z[np.searchsorted(np.cumsum(share), [0.25, 0.75]).clip(0, len(z) - 1)]
+    iqr = (quartiles[0] - quartiles[1]) / 1.34
+    spread = min(deviation, iqr) if iqr > 0 else deviation
+    return float(1.06 * spread * max(effective_size, 1.0) ** -0.2)
+
+
+def beta_calibration(problem: Problem, bins: Bins) -> Floats:
+    """Compute the beta-calibrated probability of each group of scores: a logistic fit on ln p and -ln(1 - p).
+
+    References
+    ----------
+    Kull, Silva Filho, Flach (2017), "Beta calibration: a well-founded and easily implemented
+    improvement on logistic calibration for binary classifiers", AISTATS.
+    """
+    if problem.scale.probability:
+        p = np.clip(bins.scores, problem.scale.low, 1 - problem.scale.high)
+        rise, fall = np.log(p), -np.log1p(-p)
+    else:
+        rise, fall = -np.logaddexp(0, -bins.z), np.logaddexp(0, bins.z)
+    features = np.column_stack([np.ones_like(rise), rise, fall])
+    probabilities: Floats = expit(features @ fit_logistic(features, bins.positive, bins.negative))
+    return probabilities
+
+
+def fit_logistic(features: Floats, positive: Floats, negative: Floats) -> Floats:
+    """Fit a logistic regression to groups of rows, by Newton's method with halved steps.
+
+    `positive` and `negative` hold the weight of each class in each group. A light ridge keeps the
+    coefficients of separable data finite.
+    """
+    # Not scipy.optimize: its Newton methods change the last digits and take about four times as long.
+    total = positive + negative
+    coef = np.zeros(features.shape[1])
+
+    def loss(coef: Floats) -> float:
+        z = features @ coef
+        return float(total @ np.logaddexp(0, z) - positive @ z + RIDGE / 2 * coef @ coef)
+
+    current = loss(coef)
+    for _ in range(50):
+        p = expit(features @ coef)
+        gradient = features.T @ (positive - total * p) - RIDGE * coef
+        curvature = np.maximum(total * p * (1 - p), 1e-12 * total.mean())
+        hessian = features.T @ (features * curvature[:, None])
+        step = np.linalg.solve(hessian + RIDGE * np.eye(len(coef)), gradient)
+        size = 1.0
+        while size > 1e-4 and not loss(coef + size * step) <= current:
+            size /= 2
+        if size <= 1e-4:
+            break
+        coef = coef + size * step
+        previous, current = current, loss(coef)
+        if previous - current < 1e-9 * (1 + abs(previous)):
+            break
+    return coef
+
+
+def _is_calibrated(problem: Problem, bins: Bins, probabilities: Floats) -> bool:
+    """Test by likelihood ratio that beta calibration does not improve on the probabilities themselves."""
+    if not problem.scale.probability:
+        return False
+    if problem.worth is not None:  # costs by row: judge the rows, not the costs
+        problem = replace(problem, worth=None)
+        bins = problem.bins(SMOOTH_BINS)
+        probabilities = beta_calibration(problem, bins)
+
+    def log_likelihood(p: Floats) -> float:
+        p = np.clip(p, 1e-12, 1 - 1e-12)
+        return float(bins.positive @ np.log(p) + bins.negative @ np.log1p(-p))
+
+    rescale = sum(bins.effective_size()) / max(bins.positive.sum() + bins.negative.sum(), 1e-300)
+    gain = 2 * rescale * (log_likelihood(probabilities) - log_likelihood(bins.scores))
+    return bool(gain <= chi2.ppf(0.95, df=3))
+
+
+def _neutral(problem: Problem) -> float:
     """Return the threshold of a classifier that nobody tuned: 0.5 for probabilities, else 0."""
     probability = problem.scale.probability if problem.probability is None else problem.probability
     return 0.5 if probability else 0.0
 
 
-def _one_sided(problem):
-    warnings.warn(
-        "All rows that count are of one class, so no threshold can be judged; the default "
-        f"({_neutral(problem)}) is kept. Pass rows of both classes with weights above zero.",
-        UserWarning,
-        stacklevel=3,
-    )
-    return _untuned(problem)
-
-
-def _undefined(problem):
-    warnings.warn(
-        f"The objective has no value at any threshold, so the default ({_neutral(problem)}) is kept. Check `scoring`.",
-        UserWarning,
-        stacklevel=3,
-    )
-    return _untuned(problem)
-
-
-def _untuned(problem):
-    """Keep the default; it may be anywhere between the extreme scores."""
+def _untuned(problem: Problem, why: str) -> Selection:
+    """Keep the default and warn; the best threshold may be anywhere between the extreme scores."""
+    warnings.warn(why, UserWarning, stacklevel=3)
     threshold = problem.nearest_allowed(_neutral(problem))
-    ends = problem.curve.thresholds[[-1, 0]]
-    interval = min(float(ends[0]), threshold), max(float(ends[1]), threshold)
-    return Selection(threshold, score_at(problem, threshold), interval)
+    low, high = (float(end) for end in problem.curve.thresholds[[-1, 0]])
+    return Selection(threshold, score_at(problem, threshold), (min(low, threshold), max(high, threshold)))
 
 
-def _constant(problem):
-    """Constant scores: keep the default where it makes the better of the two decisions."""
+def _constant(problem: Problem) -> Selection:
+    """Keep the default for constant scores where it makes the better of the two decisions."""
     warnings.warn(
         "The provided estimator makes constant predictions: only 'all positive' and 'all "
         "negative' can be chosen, and the threshold says nothing about new rows.",
         UserWarning,
         stacklevel=3,
     )
-    best = int(problem.values.argmax())
-    if problem.values[0] == problem.values[1]:
-        best = int(problem.curve.index(_neutral(problem)))
-    elif problem.curve.index(_neutral(problem)) == best:
-        threshold = _neutral(problem)
-        return Selection(threshold, score_at(problem, threshold), (threshold, threshold))
-    threshold = problem.nearest_allowed(float(problem.curve.thresholds[best]))
+    threshold = _neutral(problem)
+    best, default = int(problem.values.argmax()), int(problem.curve.index(threshold))
+    tied = problem.values[0] == problem.values[1]
+    if tied or default != best:
+        threshold = problem.nearest_allowed(float(problem.curve.thresholds[default if tied else best]))
     return Selection(threshold, score_at(problem, threshold), (threshold, threshold))

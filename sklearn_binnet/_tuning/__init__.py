@@ -8,7 +8,6 @@
 """
 
 from sklearn_binnet._tuning._crossfit import (
-    CrossFit,
     average_response,
     binary_scores,
     cross_fit,
@@ -21,13 +20,11 @@ from sklearn_binnet._tuning._crossfit import (
 )
 from sklearn_binnet._tuning._evidence import Evidence, collect
 from sklearn_binnet._tuning._objective import asks_for_cost, check_row_costs, resolve_scoring, routed_scorer
-from sklearn_binnet._tuning._tune import Request, Tuned, recost, resolve_request, tune
+from sklearn_binnet._tuning._tune import Request, recost, resolve_request, tune
 
 __all__ = [
-    "CrossFit",
     "Evidence",
     "Request",
-    "Tuned",
     "asks_for_cost",
     "average_response",
     "binary_scores",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -32,8 +31,7 @@ class HeldOut(NamedTuple):
     classes: Any
 
 
-@dataclass
-class CrossFit:
+class CrossFit(NamedTuple):
     """Fitted models and their responses to held-out rows."""
 
     model: Any
@@ -41,7 +39,7 @@ class CrossFit:
     method: str
     """Name of the response method."""
     folds: list[HeldOut]
-    fold_models: list[Any] = field(default_factory=list)
+    fold_models: Sequence[Any] = ()
     """Models of the folds; empty where none were fitted."""
 
 
@@ -88,9 +86,8 @@ def cross_fit(
     try:
         if own_oof:
             models = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-            proba = own_proba(models[0], num_samples(X))
-            if proba is not None:
-                return CrossFit(models[0], "predict_proba", [_own_fold(models[0], proba)])
+            if _shortcoming(models[0], num_samples(X)) is None:
+                return CrossFit(models[0], "predict_proba", [_own_fold(models[0])])
         splits = _with_both_classes(y, splits)
         row_sets: list[Rows | None] = [np.asarray(train) for train, _ in splits]
         if not own_oof and (refit or not row_sets):
@@ -161,10 +158,9 @@ def use_prefit(estimator: Any, X: Any, y: NDArray, methods: Sequence[str]) -> Cr
 
 def _looks_seen(estimator: Any, values: NDArray) -> bool:
     """Return whether probabilities follow the out-of-fold ones that the estimator holds of as many rows."""
-    own = own_proba(estimator, len(values))
-    if own is None:
+    if _shortcoming(estimator, len(values)) is not None:
         return False
-    rows, own, _ = _own_fold(estimator, own)
+    rows, own, _ = _own_fold(estimator)
     own, values = (part - part.mean(axis=0) for part in (own, np.asarray(values[rows], dtype=np.float64)))
     size = np.linalg.norm(own) * np.linalg.norm(values)
     return bool(own.shape == values.shape and np.sum(own * values) > 0.5 * size)
@@ -172,36 +168,31 @@ def _looks_seen(estimator: Any, values: NDArray) -> bool:
 
 def use_own(estimator: Any, X: Any, methods: Sequence[str]) -> CrossFit:
     """Take the out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
-    proba = own_proba(estimator, num_samples(X))
-    name = type(last_step(estimator)).__name__
-    if proba is None:
+    shortcoming = _shortcoming(estimator, num_samples(X))
+    if shortcoming is not None:
         raise ValueError(
             f"When cv='oof', `estimator` must hold out-of-fold probabilities of each row of X in `oof_proba_`; this "
-            f"{name} {_shortcoming(estimator, num_samples(X))}. Pass the rows it was fitted on, or another cv."
+            f"{type(last_step(estimator)).__name__} {shortcoming}. Pass the rows it was fitted on, or another cv."
         )
     if methods[0] != "predict_proba":
         raise ValueError(
-            f"When cv='oof', the scores are probabilities, so `response_method` must be 'auto' or 'predict_proba', "
-            f"got {methods[0]!r}."
+            "When cv='oof', the scores are probabilities, so `response_method` must be 'auto' or 'predict_proba', got "
+            f"{methods[0]!r}."
         )
-    return CrossFit(estimator, "predict_proba", [_own_fold(estimator, proba)])
+    return CrossFit(estimator, "predict_proba", [_own_fold(estimator)])
 
 
-def own_proba(estimator: Any, n_samples: int) -> NDArray | None:
-    """Return the out-of-fold probabilities that a fitted estimator holds, one a row; None if it has none that are."""
-    proba = getattr(last_step(estimator), "oof_proba_", None)
-    usable = proba is not None and len(proba) == n_samples and _keeps_rows_and_secrets(estimator)
-    return np.asarray(proba) if usable else None
-
-
-def _shortcoming(estimator: Any, n_samples: int) -> str:
+def _shortcoming(estimator: Any, n_samples: int) -> str | None:
+    """Say why the `oof_proba_` of a fitted estimator cannot serve for as many rows; None where they can."""
     proba = getattr(last_step(estimator), "oof_proba_", None)
     if proba is None:
         return "has none"
     if len(proba) != n_samples:
         return f"has those of {len(proba)} rows, and X has {n_samples}"
+    if _keeps_rows_and_secrets(estimator):
+        return None
     return (
-        "stands behind a step that has learnt from y, the answers of every fold included, or of which it is not known "
+        "stands behind a step that has learnt from y, the labels of every fold included, or of which it is not known "
         "that it has not (it is known of scikit-learn's own transformers)"
     )
 
@@ -255,9 +246,9 @@ def _parts(value: Any) -> list[Any]:
     return [value] if hasattr(value, "fit") and not isinstance(value, type) else []
 
 
-def _own_fold(model: Any, proba: NDArray) -> HeldOut:
-    """Return one fold of all rows, from the out-of-fold probabilities of a model."""
-    classes = model.classes_
+def _own_fold(model: Any) -> HeldOut:
+    """Return one fold of all rows, from the out-of-fold probabilities that a model holds."""
+    classes, proba = model.classes_, np.asarray(last_step(model).oof_proba_)
     if proba.ndim == 1:
         # One column is P(positive class of the model), which need not be its last class.
         positive = getattr(last_step(model), "pos_label_", None)

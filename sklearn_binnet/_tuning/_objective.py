@@ -262,7 +262,7 @@ def check_cost_matrix(costs: ArrayLike) -> NDArray[np.float64]:
 def check_row_costs(costs: ArrayLike, n_samples: int) -> NDArray[np.float64]:
     """Validate the costs of each row, (n, 2), (n, 4) or (n, 2, 2); return those of tn, fp, fn and tp, (n, 4)."""
     values = _numbers(costs)
-    if len(values.shape) not in (2, 3) or values.shape[0] != n_samples:
+    if values.shape[:1] != (n_samples,) or values.shape[1:] not in ((2,), (4,), (2, 2)):
         raise ValueError(
             f"`costs` in fit must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for tn, "
             f"fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for all rows is the constructor's "
@@ -271,12 +271,7 @@ def check_row_costs(costs: ArrayLike, n_samples: int) -> NDArray[np.float64]:
     if values.shape[1:] == (2,):
         zeros = np.zeros(n_samples)
         return np.column_stack([zeros, values[:, 0], values[:, 1], zeros])
-    if values.shape[1:] in ((4,), (2, 2)):
-        return values.reshape(n_samples, 4)
-    raise ValueError(
-        "`costs` in fit must have shape (n, 2) for fp, fn; (n, 4) for tn, fp, fn, tp; or (n, 2, 2); got shape "
-        f"{values.shape}."
-    )
+    return values.reshape(n_samples, 4)
 
 
 def _numbers(costs: ArrayLike) -> NDArray[np.float64]:

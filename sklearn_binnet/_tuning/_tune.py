@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,22 +42,23 @@ class Request:
     thresholds: Any
     """Candidates, if they are restricted: None, a number of them, or an array."""
 
-    def about(self, classes: tuple[Any, Any]) -> Request:
-        """Return the request for these negative and positive labels."""
-        return replace(self, objective=self.objective.about(classes))
+
+class TunedLabel(NamedTuple):
+    """The choice for one label, named as the attributes of `ThresholdTunerCV`."""
+
+    best_threshold: float
+    threshold_interval: tuple[float, float]
+    fold_thresholds: NDArray[np.float64]
+    curve: th.ThresholdCurve
+    constraint_satisfied: bool
+    constraint_report: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Tuned:
-    """What came of it. Lists have an entry for each label; one yes/no question is a list of one."""
+class Tuned(NamedTuple):
+    """The choice for all labels; one yes/no question is a list of one."""
 
-    thresholds: list[float]
+    labels: list[TunedLabel]
     score: float
-    intervals: list[tuple[float, float]]
-    fold_thresholds: list[NDArray[np.float64]]
-    curves: list[th.ThresholdCurve]
-    satisfied: list[bool]
-    reports: list[list[dict[str, Any]]]
     common: float | None
     """The best single threshold of several labels."""
     results: Callable[[], list[dict[str, NDArray]]]
@@ -85,15 +86,13 @@ def resolve_request(
             f"`costs` of each row and `thresholds` are for one yes/no question, and `y` has {n_labels} labels; leave "
             "them out."
         )
-    single, average = _split_average(scoring) if several else (scoring, "macro")
     by_label = constraint if several and isinstance(constraint, Mapping) else dict.fromkeys(range(n_labels), constraint)
     unknown = [label for label in by_label if label not in range(n_labels)]
     if unknown:
         raise ValueError(f"`constraint` names the labels {unknown}; `y` has the labels 0 to {n_labels - 1}.")
     cost = None if costs is None else matrix_cost(check_cost_matrix(costs))
-    objective = resolve_scoring(single, ANY_COST if row_costs else cost)
-    if several:
-        _check_labels(scoring, objective, average)
+    meant = ANY_COST if row_costs else cost
+    objective, average = _resolve_labels(scoring, meant) if several else (resolve_scoring(scoring, meant), "macro")
     if row_costs and cost is None and asks_for_cost(None, by_label):
         raise ValueError(
             f"`constraint` {constraint!r} is on the cost, which needs one cost matrix for all rows, the parameter "
@@ -102,49 +101,42 @@ def resolve_request(
         )
     known = None if cost is None else {"cost": cost.metric}
     constraints = [th.parse_constraint(by_label.get(label), known) for label in range(n_labels)]
-    if (row_costs or cost is not None) and not asks_for_cost(single, by_label):
+    if meant is not None and not objective.is_cost and not asks_for_cost(None, by_label):
         raise ValueError(
             "`costs` are given, but neither `scoring` nor `constraint` asks for them; pass scoring='cost'. Got "
-            f"scoring={single!r}."
+            f"scoring={scoring!r}."
         )
     return Request(objective, constraints, average, selection, confidence_level, thresholds)
 
 
-def _split_average(scoring: Any) -> tuple[Any, str]:
-    """Return what is asked of one label, and how labels are averaged."""
-    average = "macro"
+def _resolve_labels(scoring: Any, cost: Objective | None) -> tuple[Objective, str]:
+    """Return what is asked of each of several labels, and how they are averaged."""
+    single, average = scoring, "macro"
     if isinstance(scoring, str):
         name, _, ending = scoring.rpartition("_")
-        if ending in AVERAGES and name:
-            scoring, average = name, ending
-        elif ending == "samples":
-            raise ValueError(
-                f"`scoring` {scoring!r} averages over rows, which no label can be tuned for by itself; take 'f1_micro' "
-                "or 'f1_macro'."
-            )
+        if name and ending in (*AVERAGES, "samples"):
+            single, average = name, ending
     elif is_scorer(scoring):
-        given = scorer_parts(scoring)[2].get("average") or "macro"
-        if given == "samples":
-            return _split_average(f"{scoring._score_func.__name__}_samples")
-        average = given if given in AVERAGES else "macro"
-        scoring = without_average(scoring)
-    if average == "micro" and scoring not in ("f1", "jaccard") and not is_scorer(scoring):
+        average = scorer_parts(scoring)[2].get("average") or "macro"
+        average = average if average in (*AVERAGES, "samples") else "macro"
+        single = without_average(scoring)
+    if average == "samples":
         raise ValueError(
-            f"`scoring` '{scoring}_micro' is not supported: of the micro averages, take 'f1_micro' (it has its optimum "
-            "where 'jaccard_micro' has)."
+            f"`scoring` {scoring!r} averages over rows, which no label can be tuned for by itself; take 'f1_micro' or "
+            "'f1_macro'."
         )
-    return scoring, average
-
-
-def _check_labels(scoring: Any, objective: Objective, average: str) -> None:
-    """Refuse what several labels cannot be tuned for."""
+    objective = resolve_scoring(single, cost)
     if objective.metric is None:
         raise ValueError(
             f"`scoring` {scoring!r} is no function of the counts tn, fp, fn, tp, which several labels need; take a "
             "metric by name or a callable f(tn, fp, fn, tp)."
         )
     if average == "micro" and objective.name not in ("f1", "f1_score", "jaccard", "jaccard_score"):
-        raise ValueError(f"`scoring` {scoring!r} is not supported: of the micro averages, take 'f1_micro'.")
+        raise ValueError(
+            f"`scoring` {scoring!r} is not supported: of the micro averages, take 'f1_micro' (it has its optimum where "
+            "'jaccard_micro' has)."
+        )
+    return objective, average
 
 
 def recost(
@@ -170,19 +162,19 @@ def recost(
 
 def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
     """Choose a threshold for each label."""
-    objective, level = request.objective, request.confidence_level
+    objective, level = request.objective.about(evidence[0].classes), request.confidence_level
     candidates = [_candidates(request.thresholds, part.curve) for part in evidence]
     outcomes = [
         th.find_feasible(part.curve, constraints, level, None if tried is None else np.unique(part.curve.index(tried)))
         for part, constraints, tried in zip(evidence, request.constraints, candidates, strict=True)
     ]
-    common: float | None = None
-    results: Callable[[], list[dict[str, NDArray]]]
+    problems: list[th.Problem] = []
+    common, found = None, None
     if objective.metric is None:  # one question, as checked
         choice, found = tune_by_rows(
             evidence[0], objective, request.selection, level, outcomes[0].feasible, candidates[0]
         )
-        chosen, score, results = [choice], choice.score, lambda: [found]
+        chosen, score = [choice], choice.score
     else:
         problems = [
             _pose(part, objective, outcome.feasible, seed) for part, outcome in zip(evidence, outcomes, strict=True)
@@ -191,29 +183,27 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
             choice = th.select(problems[0], request.selection, level)
             if candidates[0] is not None:
                 choice = _snap(problems[0], candidates[0], choice)
-            chosen, score, results = [choice], choice.score, lambda: [_results(problems[0], candidates[0])]
+            chosen, score = [choice], choice.score
         else:
-            chosen, score, common = _select_labels(problems, request)
-            results = lambda: [{"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems]  # noqa: E731
-    return Tuned(
-        [selection.threshold for selection in chosen],
-        score,
-        [selection.interval for selection in chosen],
-        [
-            _fold_thresholds(part, objective, constraints, level)
-            for part, constraints in zip(evidence, request.constraints, strict=True)
-        ],
-        [part.curve for part in evidence],
-        [outcome.satisfied for outcome in outcomes],
-        [
-            th.report(part.curve, constraints, selection.threshold, outcome)
-            for part, constraints, selection, outcome in zip(
-                evidence, request.constraints, chosen, outcomes, strict=True
-            )
-        ],
-        common,
-        results,
-    )
+            chosen, score, common = _select_labels(problems, objective, request)
+
+    def results() -> list[dict[str, NDArray]]:
+        if found is not None:
+            return [found]
+        if len(problems) > 1:
+            return [{"thresholds": p.curve.thresholds[::-1], "scores": p.values[::-1]} for p in problems]
+        (problem,) = problems
+        values = problem.objective(*problem.counts.confusion())
+        if candidates[0] is None:
+            return [{"thresholds": problem.curve.thresholds[::-1], "scores": values[::-1]}]
+        return [{"thresholds": candidates[0], "scores": values[problem.curve.index(candidates[0])]}]
+
+    labels = []
+    for part, constraints, choice, outcome in zip(evidence, request.constraints, chosen, outcomes, strict=True):
+        folds = _fold_thresholds(part, objective, constraints, level)
+        report = th.report(part.curve, constraints, choice.threshold, outcome)
+        labels.append(TunedLabel(choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report))
+    return Tuned(labels, score, common, results)
 
 
 def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] | None, seed: int = 0) -> th.Problem:
@@ -232,9 +222,11 @@ def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] 
     )
 
 
-def _select_labels(problems: list[th.Problem], request: Request) -> tuple[list[th.Selection], float, float]:
+def _select_labels(
+    problems: list[th.Problem], objective: Objective, request: Request
+) -> tuple[list[th.Selection], float, float]:
     """Return the choice for each of several labels, their average, and the best common threshold."""
-    combine = _combine(problems, request)
+    combine = _combine(problems, objective, request.average)
     common, _ = th.global_threshold(problems, combine)
     posed, level = problems, request.confidence_level
     if request.average == "micro":  # F1 as a ratio of sums has a linear form, label by label, at its optimum
@@ -247,10 +239,9 @@ def _select_labels(problems: list[th.Problem], request: Request) -> tuple[list[t
     return chosen, float(combine(at_chosen)[0]), common
 
 
-def _combine(problems: list[th.Problem], request: Request) -> Callable[[list[Any]], Any]:
+def _combine(problems: list[th.Problem], objective: Objective, average: str) -> Callable[[list[Any]], Any]:
     """Return the average over labels, as a function of their counts."""
-    objective = request.objective
-    if request.average == "micro":
+    if average == "micro":
         jaccard = objective.name.startswith("jaccard")
 
         def micro(confusions: list[Any]) -> Any:
@@ -259,7 +250,7 @@ def _combine(problems: list[th.Problem], request: Request) -> Callable[[list[Any
 
         return micro
     weight = np.ones(len(problems))
-    if request.average == "weighted":
+    if average == "weighted":
         weight = np.array([problem.curve.n_positive for problem in problems])
     weight = weight / max(weight.sum(), 1e-300)
 
@@ -290,13 +281,6 @@ def _snap(problem: th.Problem, candidates: NDArray[np.float64], chosen: th.Selec
         score=th.score_at(problem, threshold),
         interval=(min(low, threshold), max(high, threshold)),
     )
-
-
-def _results(problem: th.Problem, candidates: NDArray[np.float64] | None) -> dict[str, NDArray]:
-    values = problem.objective(*problem.counts.confusion())
-    if candidates is None:
-        return {"thresholds": problem.curve.thresholds[::-1], "scores": values[::-1]}
-    return {"thresholds": candidates, "scores": values[problem.curve.index(candidates)]}
 
 
 def _fold_thresholds(

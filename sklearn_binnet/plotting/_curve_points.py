@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,17 +30,14 @@ def find_metric(name: str, costs: Any = None) -> th.Metric:
     ValueError
         The name is not known, or costs are missing.
     """
-    key = th.ALIASES.get(name, name)
-    if key == "cost":
+    if name == "cost":
         if costs is None or np.shape(costs) != (2, 2):
             raise ValueError(
                 f"`metrics` names 'cost', which needs `costs` of shape (2, 2), [[tn, fp], [fn, tp]]; got {costs!r}."
             )
         return th.make_cost(np.asarray(costs, dtype=float))
-    if isinstance(key, str) and key in th.METRICS:
-        return th.METRICS[key]
-    if isinstance(key, str) and (beta := re.fullmatch(r"f(\d+\.?\d*)", key)) and float(beta[1]) > 0:
-        return th.make_fbeta(float(beta[1]))
+    if metric := th.find_metric(name):
+        return metric
     raise ValueError(
         f"`metrics` names {name!r}, which is unknown; choose from {sorted({*th.METRICS, *th.ALIASES})}, "
         "'cost' and F-betas such as 'f2'."
@@ -86,17 +82,14 @@ def bootstrap_bands(
 ) -> dict[str, NDArray[np.float64]]:
     """Return percentile bands, (2, n_thresholds) for each metric.
 
-    Every row counts a Poisson number of times, so that the rows between two neighbouring thresholds need one draw for
-    all of them; weighted rows get one with the same mean and variance.
+    The rows between two neighbouring thresholds are a group, and the samples are Poisson bootstrap samples.
     """
     cuts = curve.index(thresholds)[::-1]
     drawn = []
     for weight, square in ((curve.tp, curve.counts.tp_sq), (curve.fp, curve.counts.fp_sq)):
         sums = np.diff(np.concatenate([[0.0], weight[cuts], weight[-1:]]))
         squares = np.diff(np.concatenate([[0.0], square[cuts], square[-1:]]))
-        unit = np.divide(squares, sums, out=np.ones_like(sums), where=sums > 0)
-        times = rng.poisson(sums / unit, size=(n_bootstrap, len(sums)))
-        drawn.append(np.cumsum(times * unit, axis=1))
+        drawn.append(th.poisson_sums(sums, squares, n_bootstrap, rng))
     (tp, fp), (n_positive, n_negative) = ([a[:, :-1] for a in drawn], [a[:, -1:] for a in drawn])
     confusion = [n_negative - fp, fp, n_positive - tp, tp]
     here = at(curve, thresholds)
