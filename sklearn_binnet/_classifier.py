@@ -26,7 +26,7 @@ from sklearn_binnet._compat import (
 )
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
-from sklearn_binnet._labels import ClassWeights, Target, answer_weights, binary_labels, class_weights
+from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_weights, target_weights
 from sklearn_binnet._networks._builtin import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
@@ -806,7 +806,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> Rows:
         """Return rows with the weight of every target."""
         n_levels = () if self._table is None else self._table.n_levels
-        return Rows(columns, targets, weight, answer_weights(targets, weight, pairs), n_levels, validation)
+        return Rows(columns, targets, weight, target_weights(targets, weight, pairs), n_levels, validation)
 
     def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
         """Return the threshold as (1,) or (n_labels,)."""

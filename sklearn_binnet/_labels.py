@@ -245,7 +245,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating)
 
 
-def answer_weights(
+def target_weights(
     targets: NDArray[np.float32], sample_weight: NDArray[Any], pairs: ClassWeights | None
 ) -> NDArray[np.float32]:
     """Return the weight of every target, (n, L): sample weights of mean 1 times class weights."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from sklearn_binnet._labels import Target, answer_weights, binary_labels, class_weights, strata, validation_split
+from sklearn_binnet._labels import Target, binary_labels, class_weights, strata, target_weights, validation_split
 
 PAIRS = [
     np.array([0, 1]),
@@ -101,7 +101,7 @@ def test_balanced_weights_as_scikit_learn(yes, data):
     pairs = class_weights(answers, weight, "balanced", target)
     expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=np.repeat(y, weight.astype(int)))
     np.testing.assert_allclose(pairs, [expected])
-    weights = answer_weights(answers, weight, pairs)
+    weights = target_weights(answers, weight, pairs)
     np.testing.assert_allclose(weights[answers == 1].sum(), weights[answers == 0].sum(), rtol=1e-5)
     np.testing.assert_allclose(weights.mean(), 1, rtol=1e-5)
 
@@ -113,7 +113,7 @@ def test_class_weights_go_to_the_labels_they_name():
         answers = target.encode(y)
         assert class_weights(answers, np.ones(3), {"a": 2, "b": 5}, target) == [expected]
         np.testing.assert_allclose(
-            answer_weights(answers, np.array([1.0, 1, 4]), [expected])[:, 0], [2 / 2, 5 / 2, 4 * 5 / 2]
+            target_weights(answers, np.array([1.0, 1, 4]), [expected])[:, 0], [2 / 2, 5 / 2, 4 * 5 / 2]
         )
 
 
@@ -126,7 +126,7 @@ def test_class_weights_of_several_questions():
     assert class_weights(answers, ones, [{1: 3}, {0: 2}, {}], target) == [(1, 3), (2, 1), (1, 1)]
     # 1 of 4, 2 of 4, and a question without a yes
     np.testing.assert_allclose(class_weights(answers, ones, "balanced", target), [(4 / 6, 2), (1, 1), (1, 1)])
-    np.testing.assert_array_equal(answer_weights(answers, ones, [(1, 3), (2, 1), (1, 1)])[0], [3, 2, 1])
+    np.testing.assert_array_equal(target_weights(answers, ones, [(1, 3), (2, 1), (1, 1)])[0], [3, 2, 1])
     assert class_weights(answers, ones, None, target) is None
 
 

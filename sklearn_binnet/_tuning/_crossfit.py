@@ -214,7 +214,7 @@ def may_hold_out(estimator: Any) -> bool:
 def _keeps_rows_and_secrets(model: Any) -> bool:
     """Return whether out-of-fold scores of the last step are out of fold for the whole model, row by row.
 
-    Not behind a step that learns from y, as it has seen the answers of every fold; nor in a pipeline of another
+    Not behind a step that learns from y, as it has seen the labels of every fold; nor in a pipeline of another
     kind, which may resample rows.
     """
     if not isinstance(model, Pipeline):

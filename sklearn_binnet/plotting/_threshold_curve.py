@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet.plotting import _curve_points as points
-from sklearn_binnet.plotting._answers_of import is_positive, of_label, responses, threshold_of
+from sklearn_binnet.plotting._responses import is_positive, of_label, responses, threshold_of
 from sklearn_binnet.plotting._style import COLOURS, DASHES, in_words, pyplot
 
 METRICS = ("precision", "recall", "f1", "queue_rate")
@@ -200,7 +200,7 @@ class ThresholdCurveDisplay:
         y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
             Their labels.
         label : int, default=None
-            Which label, if the classifier answers several.
+            Which label to draw, if the classifier predicts several.
         metrics : sequence of str, default=("precision", "recall", "f1", "queue_rate")
             Any metric of `ThresholdTunerCV`, and "queue_rate".
         costs : array-like of shape (2, 2), default=None

@@ -1,4 +1,4 @@
-"""What a display asks a fitted classifier."""
+"""The responses and labels that a display reads from a fitted classifier."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_label(label: int | None, n_labels: int) -> None:
         )
     if not n_labels and label is not None:
         raise ValueError(
-            f"`label` is for classifiers that answer several questions, this one answers one; got {label!r}."
+            f"`label` is for classifiers of several labels, and this one predicts a single label; got {label!r}."
         )
 
 
