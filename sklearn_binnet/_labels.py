@@ -31,7 +31,7 @@ ClassWeights = list[tuple[float, float]]
 class Target:
     """How the labels of a fit stand for 0 and 1."""
 
-    classes: NDArray
+    classes: NDArray[Any]
     positive: int
     """Index in `classes` of the positive class (binary)."""
     n_labels: int
@@ -74,7 +74,7 @@ class Target:
             )
         return self._encode_labels(column_or_1d(labels), name)
 
-    def _encode_labels(self, labels: NDArray, name: str) -> NDArray[np.float32]:
+    def _encode_labels(self, labels: NDArray[Any], name: str) -> NDArray[np.float32]:
         known = set(self.classes.tolist())
         unknown = [label for label in _unique(labels, name).tolist() if label not in known]
         if unknown:
@@ -83,7 +83,7 @@ class Target:
             )
         return (labels == self.classes[self.positive]).astype(np.float32)[:, None]
 
-    def decode(self, yes: NDArray[np.bool_]) -> NDArray:
+    def decode(self, yes: NDArray[np.bool_]) -> NDArray[Any]:
         """Return labels from decisions (n, L): the original labels (n,), or an indicator matrix (n, L)."""
         if self.multilabel:
             return yes.astype(self.dtype)
@@ -101,7 +101,7 @@ class Target:
 
 def read_labels(
     y: Any, *, several: bool | None = None, tell: bool = True, classifier: str = "BinaryNetClassifier()"
-) -> tuple[NDArray, bool]:
+) -> tuple[NDArray[Any], bool]:
     """Read the targets of a fit; both estimators read them here.
 
     Returns labels (n,) and False for one yes/no question, or an indicator matrix of 0s and 1s (n, L) and True for
@@ -144,11 +144,11 @@ def check_indicator_label(pos_label: Any) -> None:
         )
 
 
-def positive_index(classes: NDArray, pos_label: Any, owner: str = "pos_label", labels: str = "the labels in y") -> int:
-    """Return the place of the positive label among the classes; messages name its `owner` and the `labels`."""
+def positive_index(classes: NDArray[Any], pos_label: Any, owner: str = "pos_label", of: str = "the labels in y") -> int:
+    """Return the place of the positive label among the classes; messages name it by `owner` and them by `of`."""
     matches = [i for i, label in enumerate(classes.tolist()) if label == pos_label]
     if not matches:
-        raise ValueError(f"{owner} must be one of {labels}, {classes.tolist()}; got {pos_label!r}.")
+        raise ValueError(f"{owner} must be one of {of}, {classes.tolist()}; got {pos_label!r}.")
     return matches[0]
 
 
@@ -169,12 +169,12 @@ def own_pos_label(estimator: Any, fitted: bool) -> Any:
     return getattr(estimator, "pos_label_", parameter) if fitted else parameter
 
 
-def two_labels(y: NDArray) -> NDArray:
+def two_labels(y: NDArray[Any]) -> NDArray[Any]:
     """Return the labels in y, sorted, of which there are at most two: comparing is quicker than sorting all of y."""
     return np.unique(np.concatenate([y[:1], y[y != y[0]][:1]]))
 
 
-def fitted_classes(estimator: Any, y: NDArray, option: str) -> NDArray:
+def fitted_classes(estimator: Any, y: NDArray[Any], option: str) -> NDArray[Any]:
     """Return the two classes of a classifier that is fitted already; they must hold the labels in y.
 
     `option` is the value of `cv`, for messages.
@@ -206,7 +206,7 @@ def _kind(y: ArrayLike, name: str) -> str:
     return kind
 
 
-def _unique(labels: NDArray, name: str) -> NDArray:
+def _unique(labels: NDArray[Any], name: str) -> NDArray[Any]:
     try:
         return np.unique(labels)
     except TypeError as error:
@@ -228,7 +228,7 @@ def is_one_hot(y: ArrayLike) -> bool:
     return bool(np.isin(matrix, (0, 1)).all() and np.all(matrix.sum(axis=1) == 1))
 
 
-def binary_labels(y: ArrayLike) -> NDArray:
+def binary_labels(y: ArrayLike) -> NDArray[Any]:
     """Return the labels of a one-hot matrix, with a warning; anything else unchanged."""
     if type_of_target(y) == "multilabel-indicator" and is_one_hot(y):
         warnings.warn(ONE_HOT_MESSAGE, UserWarning, stacklevel=3)
@@ -236,7 +236,7 @@ def binary_labels(y: ArrayLike) -> NDArray:
     return _dense(y)
 
 
-def _dense(y: Any) -> NDArray:
+def _dense(y: Any) -> NDArray[Any]:
     return y.toarray() if sparse.issparse(y) else np.asarray(y)
 
 
@@ -246,7 +246,7 @@ def is_number(value: Any) -> bool:
 
 
 def answer_weights(
-    targets: NDArray[np.float32], sample_weight: NDArray, pairs: ClassWeights | None
+    targets: NDArray[np.float32], sample_weight: NDArray[Any], pairs: ClassWeights | None
 ) -> NDArray[np.float32]:
     """Return the weight of every target, (n, L): sample weights of mean 1 times class weights."""
     weights = np.repeat((sample_weight / sample_weight.mean())[:, None], targets.shape[1], axis=1)
@@ -257,7 +257,7 @@ def answer_weights(
 
 
 def class_weights(
-    targets: NDArray[np.float32], sample_weight: NDArray, class_weight: Any, target: Target
+    targets: NDArray[np.float32], sample_weight: NDArray[Any], class_weight: Any, target: Target
 ) -> ClassWeights | None:
     """Return what the parameter `class_weight` means for these rows, None for no difference.
 

@@ -221,7 +221,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     best_threshold_: Any
     oof_scores_: NDArray[np.float64]
     pos_label_: Any
-    _labels: NDArray | None
+    _labels: NDArray[Any] | None
     """Negative and positive label; None for an indicator matrix."""
     _response_method: str
     _evidence: list[_tuning.Evidence]
@@ -401,7 +401,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             thresholds=self.thresholds,
         )
 
-    def _read_labels(self, X: Any, y: Any) -> NDArray:
+    def _read_labels(self, X: Any, y: Any) -> NDArray[Any]:
         """Return labels (n,) or an indicator matrix (n, L), read as `BinaryNetClassifier` reads them."""
         if y is None:
             raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
@@ -423,7 +423,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y, several = read_labels(y, several=several, classifier="ThresholdTunerCV(...)")
         return y.astype(int) if several else y
 
-    def _find_labels(self, y: NDArray, request: _tuning.Request) -> NDArray | None:
+    def _find_labels(self, y: NDArray[Any], request: _tuning.Request) -> NDArray[Any] | None:
         """Return the negative and the positive label; None for an indicator matrix."""
         if y.ndim > 1:
             check_indicator_label(self.pos_label)
@@ -546,7 +546,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X: Any) -> NDArray[Any]:
         """Predict labels: positive where the score reaches `best_threshold_`.
 
         Parameters

@@ -3,7 +3,6 @@
 import pickle
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -307,9 +306,7 @@ def test_retune_equals_a_new_fit_and_trains_nothing(data):
     X, y = data
     tuned = ThresholdTunerCV(Counting(), scoring="accuracy").fit(X, y)
     before = Counting.fits
-    start = time.perf_counter()
     tuned.retune(scoring="precision", constraint="recall >= 0.6")
-    assert time.perf_counter() - start < 0.5
     assert Counting.fits == before
     anew = ThresholdTunerCV(Counting(), scoring="precision", constraint="recall >= 0.6").fit(X, y)
     assert tuned.best_threshold_ == anew.best_threshold_

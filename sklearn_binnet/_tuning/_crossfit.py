@@ -27,7 +27,7 @@ class HeldOut(NamedTuple):
     """Rows that a model was not fitted on, its response to them as it comes, and its classes."""
 
     rows: Rows
-    values: NDArray
+    values: NDArray[Any]
     classes: Any
 
 
@@ -44,7 +44,7 @@ class CrossFit(NamedTuple):
 
 
 def make_splits(
-    cv: Any, X: Any, y: NDArray, *, refit: bool, random_state: Any, split_params: dict[str, Any]
+    cv: Any, X: Any, y: NDArray[Any], *, refit: bool, random_state: Any, split_params: dict[str, Any]
 ) -> list[tuple[Rows, Rows]]:
     """Draw the splits into training and test rows, once."""
     multilabel = y.ndim > 1
@@ -68,7 +68,7 @@ def make_splits(
 def cross_fit(
     estimator: Any,
     X: Any,
-    y: NDArray,
+    y: NDArray[Any],
     splits: list[tuple[Rows, Rows]],
     *,
     methods: Sequence[str],
@@ -109,7 +109,7 @@ def cross_fit(
     return CrossFit(models[0], method, folds, fold_models if refit else [])
 
 
-def _with_both_classes(y: NDArray, splits: list[tuple[Rows, Rows]]) -> list[tuple[Rows, Rows]]:
+def _with_both_classes(y: NDArray[Any], splits: list[tuple[Rows, Rows]]) -> list[tuple[Rows, Rows]]:
     """Keep the splits whose training rows hold two classes (any, for multilabel targets)."""
     if y.ndim > 1:
         return splits
@@ -137,7 +137,7 @@ def _with_both_classes(y: NDArray, splits: list[tuple[Rows, Rows]]) -> list[tupl
 # ------------------------------------------------------------------ what a fitted estimator knows already
 
 
-def use_prefit(estimator: Any, X: Any, y: NDArray, methods: Sequence[str]) -> CrossFit:
+def use_prefit(estimator: Any, X: Any, y: NDArray[Any], methods: Sequence[str]) -> CrossFit:
     """Take the scores of an estimator that is fitted already, on rows that it has not seen."""
     values, method = response(estimator, X, methods)
     if y.ndim > 1 and values.shape != y.shape:
@@ -156,7 +156,7 @@ def use_prefit(estimator: Any, X: Any, y: NDArray, methods: Sequence[str]) -> Cr
     return CrossFit(estimator, method, [HeldOut(np.arange(num_samples(X)), values, estimator.classes_)])
 
 
-def _looks_seen(estimator: Any, values: NDArray) -> bool:
+def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
     """Return whether probabilities follow the out-of-fold ones that the estimator holds of as many rows."""
     if _shortcoming(estimator, len(values)) is not None:
         return False
@@ -353,7 +353,7 @@ def last_step(estimator: Any) -> Any:
 # ------------------------------------------------------------------ scores
 
 
-def response(estimator: Any, X: Any, methods: Sequence[str]) -> tuple[NDArray, str]:
+def response(estimator: Any, X: Any, methods: Sequence[str]) -> tuple[NDArray[Any], str]:
     """Return the response of an estimator as it comes, by the first of `methods` it has, and the method's name."""
     for method in methods:
         if hasattr(estimator, method):
@@ -374,7 +374,7 @@ def average_response(models: Sequence[Any], X: Any, methods: Sequence[str]) -> N
     return total / len(models)
 
 
-def _stack_labels(values: list[NDArray], classes: Any) -> NDArray:
+def _stack_labels(values: list[NDArray[Any]], classes: Any) -> NDArray[Any]:
     """Return one array (n, L) of the probability of 1 from a list of arrays, one a label."""
     columns = []
     for proba, known in zip(values, classes, strict=True):
@@ -383,13 +383,13 @@ def _stack_labels(values: list[NDArray], classes: Any) -> NDArray:
     return np.column_stack(columns)
 
 
-def label_scores(values: NDArray, method: str, classes: Any, pos_label: Any, several: bool) -> NDArray[np.float64]:
+def label_scores(values: NDArray[Any], method: str, classes: Any, pos_label: Any, several: bool) -> NDArray[np.float64]:
     """Return the score of each label (n, L) from a response; that of the positive class, (n, 1), for one question."""
     scores = np.asarray(values) if several else binary_scores(values, method, classes, pos_label)[:, None]
     return scores.astype(np.float64, copy=False)
 
 
-def binary_scores(values: NDArray, method: str, classes: Any, pos_label: Any) -> NDArray:
+def binary_scores(values: NDArray[Any], method: str, classes: Any, pos_label: Any) -> NDArray[Any]:
     """Return the scores of the positive class (n,) from the response of a binary classifier with these classes."""
     classes = np.asarray(classes)
     index = np.flatnonzero(classes == pos_label)

@@ -20,7 +20,7 @@ class ScorerRows(NamedTuple):
     """What a scorer that looks at rows is called with; dropped once a threshold is chosen."""
 
     X: Any
-    y: NDArray
+    y: NDArray[Any]
     metadata: dict[str, Any]
 
 
@@ -88,7 +88,7 @@ class Evidence:
 
 def collect(
     X: Any,
-    y: NDArray,
+    y: NDArray[Any],
     folds: list[Fold],
     *,
     classes: tuple[Any, Any],

@@ -61,22 +61,22 @@ class Decided:
 
     _estimator_type = "classifier"
 
-    def __init__(self, positive: NDArray[np.bool_], scores: NDArray, classes: tuple[Any, Any]) -> None:
+    def __init__(self, positive: NDArray[np.bool_], scores: NDArray[Any], classes: tuple[Any, Any]) -> None:
         self.classes_ = np.unique(np.array(classes))
         self._flip = self.classes_[-1] != classes[1]
         self._labels = np.where(positive, classes[1], classes[0])
         self._scores = scores
 
-    def predict(self, X: Any) -> NDArray:
+    def predict(self, X: Any) -> NDArray[Any]:
         """Return the decisions."""
         return self._labels
 
-    def predict_proba(self, X: Any) -> NDArray:
+    def predict_proba(self, X: Any) -> NDArray[Any]:
         """Return the scores as probabilities, in the order of `classes_`."""
         columns = [1 - self._scores, self._scores]
         return np.column_stack(columns[::-1] if self._flip else columns)
 
-    def decision_function(self, X: Any) -> NDArray:
+    def decision_function(self, X: Any) -> NDArray[Any]:
         """Return the scores of the last class."""
         return -self._scores if self._flip else self._scores
 
@@ -155,7 +155,7 @@ def _resolve_scorer(scorer: Any, name: str) -> Objective:
     if pos_label is not None:
         kwargs["pos_label"] = pos_label
 
-    def score_rows(decided: Decided, X: Any, y: NDArray, **metadata: Any) -> float:
+    def score_rows(decided: Decided, X: Any, y: NDArray[Any], **metadata: Any) -> float:
         return sign * score_func(y, decided.predict(X), **kwargs, **metadata)
 
     return Objective(name, score_rows=score_rows, pos_label=pos_label, takes_weight=_takes_weight(score_func))

@@ -25,7 +25,7 @@ def tune_by_rows(
     confidence_level: float,
     feasible: NDArray[np.bool_] | None,
     candidates: NDArray[np.float64] | None,
-) -> tuple[th.Selection, dict[str, NDArray]]:
+) -> tuple[th.Selection, dict[str, NDArray[Any]]]:
     """Choose a threshold among at most about 100 candidates along the ROC curve.
 
     The interval comes from the spread of the folds' optima (Student's t), as a bootstrap would call the scorer ten
@@ -72,7 +72,7 @@ def _peak_among(allowed: NDArray[np.bool_], values: NDArray[np.float64]) -> int:
 
 def _candidates(
     curve: th.ThresholdCurve, feasible: NDArray[np.bool_] | None, candidates: NDArray[np.float64] | None
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return cuts to try, at least one of them feasible, with their thresholds in descending order."""
     if candidates is not None:
         tried = np.sort(candidates)[::-1]
@@ -84,7 +84,7 @@ def _candidates(
     return cuts, curve.thresholds[cuts]
 
 
-def _values(evidence: Evidence, objective: Objective, tried: NDArray) -> NDArray[np.float64]:
+def _values(evidence: Evidence, objective: Objective, tried: NDArray[Any]) -> NDArray[np.float64]:
     assert evidence.rows is not None
     assert objective.score_rows is not None
     X, y, metadata = evidence.rows
@@ -97,7 +97,7 @@ def _values(evidence: Evidence, objective: Objective, tried: NDArray) -> NDArray
     return np.array(values, dtype=np.float64)
 
 
-def _smooth_along(curve: th.ThresholdCurve, cuts: NDArray, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smooth_along(curve: th.ThresholdCurve, cuts: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smooth over the length of the ROC curve, with a bandwidth of order n ** (-1 / 3)."""
     if not np.isfinite(values).all() or len(values) < 3:
         return values

@@ -61,7 +61,7 @@ class Tuned(NamedTuple):
     score: float
     common: float | None
     """The best single threshold of several labels."""
-    results: Callable[[], list[dict[str, NDArray]]]
+    results: Callable[[], list[dict[str, NDArray[Any]]]]
     """Thresholds in ascending order with the objective at each, computed if they are wanted."""
 
 
@@ -90,7 +90,8 @@ def resolve_request(
     unknown = [label for label in by_label if label not in range(n_labels)]
     if unknown:
         raise ValueError(f"`constraint` names the labels {unknown}; `y` has the labels 0 to {n_labels - 1}.")
-    cost = None if costs is None else matrix_cost(check_cost_matrix(costs))
+    matrix = None if costs is None else check_cost_matrix(costs)
+    cost = None if matrix is None else matrix_cost(matrix)
     meant = ANY_COST if row_costs else cost
     objective, average = _resolve_labels(scoring, meant) if several else (resolve_scoring(scoring, meant), "macro")
     if row_costs and cost is None and asks_for_cost(None, by_label):
@@ -99,7 +100,7 @@ def resolve_request(
             "`costs`: costs that differ between rows have no exact bound. Give the matrix, or constrain another "
             "metric, such as recall."
         )
-    known = None if cost is None else {"cost": cost.metric}
+    known = None if matrix is None else {"cost": th.make_cost(matrix)}
     constraints = [th.parse_constraint(by_label.get(label), known) for label in range(n_labels)]
     if meant is not None and not objective.is_cost and not asks_for_cost(None, by_label):
         raise ValueError(
@@ -187,7 +188,7 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         else:
             chosen, score, common = _select_labels(problems, objective, request)
 
-    def results() -> list[dict[str, NDArray]]:
+    def results() -> list[dict[str, NDArray[Any]]]:
         if found is not None:
             return [found]
         if len(problems) > 1:
