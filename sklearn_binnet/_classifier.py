@@ -19,9 +19,9 @@ from sklearn_binnet._compat import (
     HasMethods,
     Interval,
     StrOptions,
-    check_sample_weight,
-    fit_context,
-    safe_indexing,
+    _check_sample_weight,
+    _fit_context,
+    _safe_indexing,
     with_callbacks,
 )
 from sklearn_binnet._config import FitConfig, encoding_of
@@ -345,7 +345,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ fitting
     @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: ArrayLike,
@@ -390,7 +390,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self._store(prepared, self._train(prepared, X, y))
         return self
 
-    @fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit_many(self, fits: Sequence[tuple[ArrayLike, ArrayLike, Mapping[str, Any]]]) -> list[BinaryNetClassifier]:
         """Fit clones on several sets of rows at once, such as the folds of a cross-validation.
 
@@ -432,7 +432,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return models
 
     @with_callbacks
-    @fit_context(prefer_skip_nested_validation=True)
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> BinaryNetClassifier:
@@ -793,7 +793,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
-        self._table = Table.learn(safe_indexing(X, np.flatnonzero(used)), self.categorical_features)
+        self._table = Table.learn(_safe_indexing(X, np.flatnonzero(used)), self.categorical_features)
         return self._table.read(X)
 
     def _rows(
@@ -849,7 +849,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self, X: NDArray[Any], sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
-        weight = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weight.any():  # scikit-learn 1.9 has said so by now
             raise ValueError(
                 f"Sample weights must contain at least one non-zero number, but {name} is 0 for every row."

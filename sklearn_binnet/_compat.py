@@ -1,16 +1,14 @@
-"""Everything that scikit-learn doesn't promise: its private helpers, and what its versions don't share."""
+"""Private names of scikit-learn, as they are called there, and what its versions do not share."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import _fit_context as fit_context
+from sklearn.base import _fit_context
 from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, RealNotInt, StrOptions
-from sklearn.utils.validation import _check_method_params as index_params
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import _num_samples as num_samples
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -31,12 +29,12 @@ __all__ = [
     "Interval",
     "RealNotInt",
     "StrOptions",
-    "check_sample_weight",
-    "fit_context",
-    "index_params",
+    "_check_method_params",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_safe_indexing",
     "is_scorer",
-    "num_samples",
-    "safe_indexing",
     "scorer_parts",
     "with_callbacks",
 ]

@@ -145,7 +145,7 @@ def check_indicator_label(pos_label: Any) -> None:
 
 
 def positive_index(classes: NDArray[Any], pos_label: Any, owner: str = "pos_label", of: str = "the labels in y") -> int:
-    """Return the place of the positive label among the classes; messages name it by `owner` and them by `of`."""
+    """Return the place of the positive label among the classes; `owner` and `of` say in a message whose they are."""
     matches = [i for i, label in enumerate(classes.tolist()) if label == pos_label]
     if not matches:
         raise ValueError(f"{owner} must be one of {of}, {classes.tolist()}; got {pos_label!r}.")

@@ -1,4 +1,4 @@
-"""Tables as they come: columns of numbers, strings and categories to one matrix of numbers, and the same at predict."""
+"""Columns of numbers, strings and categories to one matrix of numbers: learnt in `fit`, the same in `predict`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 MAX_LEVELS = 254
-"""Levels a category column keeps, the most frequent ones; what is rarer counts as unknown."""
+"""Most levels that a category keeps. These are the most frequent ones; rarer levels count as unknown."""
 UNKNOWN = -1.0
-"""Stands for a level that was not seen, or too rare, in `fit`."""
+"""Stands for a level that `fit` has not seen, or that was too rare there."""
 _DATE_DTYPES = frozenset(("DatetimeTZDtype", "PeriodDtype", "Datetime", "Date", "Duration", "Time"))
 _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 _CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical", "Enum", "String", "Utf8"))
@@ -24,8 +24,8 @@ _CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical
 class Table:
     """How the columns of a table become numbers, learnt in `fit`.
 
-    A number stays as it is, NaN where it is missing. A level of a category becomes its place in `levels`. Missing is a
-    level like any other where `fit` has seen it.
+    A number stays as it is, and is NaN where it is missing. A level of a category becomes its place in `levels`. A
+    missing value of a category is a level of its own if `fit` has seen one.
     """
 
     names: tuple[Any, ...] | None
@@ -59,7 +59,7 @@ class Table:
 
 
 def holds_categories(X: Any, categorical_features: Any) -> bool:
-    """Return whether X must be read column by column: it has category columns, by type or because somebody says so."""
+    """Return whether X has category columns, by their types or by the parameter, and must be read column by column."""
     if categorical_features is None:
         return False
     if isinstance(categorical_features, str):  # "from_dtype"
@@ -70,7 +70,7 @@ def holds_categories(X: Any, categorical_features: Any) -> bool:
 
 
 def refuse_dates(X: Any) -> None:
-    """Refuse a DataFrame with columns of dates or durations, which would pass as numbers of nanoseconds."""
+    """Refuse a DataFrame with columns of dates or durations, which would be read as numbers of nanoseconds."""
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return
     for name, dtype in zip(X.columns, X.dtypes, strict=True):
@@ -101,7 +101,7 @@ def column_names(X: Any) -> tuple[Any, ...] | None:
 
 
 def number_error(X: Any, error: Exception) -> ValueError | None:
-    """Return what to say of an array whose strings are no numbers, None if that is not what went wrong."""
+    """Return a clear error if X holds strings that are no numbers; None if `error` is about something else."""
     if "could not convert" not in str(error):
         return None
     what = (
@@ -144,7 +144,7 @@ def _chosen_columns(X: Any, categorical_features: Any) -> NDArray[np.bool_]:
 
 
 def _categorical_by_type(X: Any) -> list[bool]:
-    """Return for every column whether its type says categories: strings, categories, objects that are no numbers."""
+    """Return for each column whether its type means categories: strings, categories, or objects with strings."""
     if not hasattr(X, "columns") or not hasattr(X, "dtypes"):
         return [False] * _n_columns(X)
     return [_is_categorical(dtype, X, i) for i, dtype in enumerate(X.dtypes)]
@@ -169,7 +169,7 @@ def _n_rows(X: Any) -> int:
 
 
 def _column(X: Any, i: int) -> NDArray[Any]:
-    """Return column i as an array; nothing is copied that need not be."""
+    """Return column i as an array, without a copy where that is possible."""
     if hasattr(X, "iloc"):
         return np.asarray(X.iloc[:, i])
     if hasattr(X, "columns"):

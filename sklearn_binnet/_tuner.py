@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet import _tuning
-from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, num_samples, safe_indexing
+from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples, _safe_indexing
 from sklearn_binnet._labels import (
     check_indicator_label,
     fitted_classes,
@@ -405,7 +405,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """Return labels (n,) or an indicator matrix (n, L), read as `BinaryNetClassifier` reads them."""
         if y is None:
             raise ValueError("ThresholdTunerCV requires y to be passed, but the target y is None.")
-        if num_samples(y) == 0:
+        if _num_samples(y) == 0:
             raise ValueError("Found array with 0 sample(s): `y` must hold rows of two classes.")
         if not sparse.issparse(y):
             assert_all_finite(y, input_name="y")
@@ -419,7 +419,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     f"When cv={self.cv!r}, `estimator` must be fitted: call its fit before, or choose another cv."
                 ) from error
             # These rows may look one-hot by chance: what the estimator was fitted to decides how they are read.
-            several = is_one_hot(y) and np.ndim(self.estimator.predict(safe_indexing(X, [0]))) > 1
+            several = is_one_hot(y) and np.ndim(self.estimator.predict(_safe_indexing(X, [0]))) > 1
         y, several = read_labels(y, several=several, classifier="ThresholdTunerCV(...)")
         return y.astype(int) if several else y
 

@@ -110,15 +110,14 @@ def test_overfitting(run):
     names = run("plot_overfitting")
     last, least = names["last"], names["least"]
     assert least["16 units"] < least["linear unit"]
-    assert last["linear unit"] == approx((0.565, 0.533), abs=0.03)  # both high and close together
-    training, validation = last["deeper: 3 x 256 units"]
+    assert last["linear unit"] == approx((0.539, 0.503), abs=0.03)  # both high and close together
+    training, validation = last["deeper: 3 x 128 units"]
     assert training == min(loss for loss, _ in last.values())
-    assert training == approx(0.05, abs=0.05)
-    assert validation == approx(1.2, abs=0.3)
+    assert training == approx(0.06, abs=0.06)
+    assert validation == approx(1.5, abs=0.4)
     for name in ("deeper, dropout 0.5", "deeper, both"):
-        assert last[name][1] == approx(0.52, abs=0.05)
-        assert last[name][1] - last[name][0] < 0.15
-    assert names["kept"] == approx(0.5, abs=0.03)
+        assert last[name] == approx((0.47, 0.50), abs=0.05)
+    assert names["kept"] == approx(0.51, abs=0.03)
 
 
 def test_red_wine(run):

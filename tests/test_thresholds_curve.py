@@ -16,7 +16,6 @@ from sklearn_binnet._thresholds import (
     decide,
     find_metric,
     make_cost,
-    make_fbeta,
     poisson_sums,
 )
 
@@ -142,6 +141,7 @@ def test_spaced_cuts_hold_both_ends_and_resolve_the_rare_class(n_bins):
     assert cuts[-1] == len(curve) - 1
     assert len(cuts) <= n_bins + 3
     arc = curve.tp / curve.n_positive + curve.fp / curve.n_negative
+    np.testing.assert_allclose(curve.arc(), arc)
     assert np.diff(arc[cuts]).max() <= 2 / n_bins + 1 / positive.sum() + 1e-9
 
 
@@ -218,7 +218,7 @@ def test_complements_and_other_metrics():
     assert value["geometric_mean"] == pytest.approx(np.sqrt(value["recall"] * 50 / 60))
     assert value["positive_likelihood_ratio"] == pytest.approx((35 / 40) / (10 / 60))
     assert value["negative_likelihood_ratio"] == pytest.approx((5 / 40) / (50 / 60))
-    assert make_fbeta(2.0)(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
+    assert find_metric("f2")(*counts)[0] == pytest.approx(5 * 35 / (5 * 35 + 4 * 5 + 10))
     assert make_cost([[0, 1], [5, -1]])(*counts)[0] == pytest.approx((10 + 25 - 35) / 100)
 
 

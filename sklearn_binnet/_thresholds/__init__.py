@@ -3,7 +3,6 @@
 from sklearn_binnet._thresholds._bounds import clopper_pearson, metric_bound
 from sklearn_binnet._thresholds._constraints import (
     Constraint,
-    Feasibility,
     find_feasible,
     parse_constraint,
     report,
@@ -18,7 +17,7 @@ from sklearn_binnet._thresholds._labels import (
     micro_f1,
     select_labels,
 )
-from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost, make_fbeta
+from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost
 from sklearn_binnet._thresholds._problem import Problem, ScoreScale, first_peak, poisson_sums
 from sklearn_binnet._thresholds._selection import (
     Selection,
@@ -35,7 +34,6 @@ __all__ = [
     "METRICS",
     "Constraint",
     "Counts",
-    "Feasibility",
     "Metric",
     "Problem",
     "ScoreScale",
@@ -55,7 +53,6 @@ __all__ = [
     "global_threshold",
     "linear_objective",
     "make_cost",
-    "make_fbeta",
     "maximise_micro_f1",
     "metric_bound",
     "micro_f1",

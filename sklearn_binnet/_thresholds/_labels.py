@@ -64,23 +64,13 @@ def select_labels(problems: Sequence[Problem], rule: Rule, confidence_level: flo
     spread = float(np.mean(distance**2)) if known.any() else 0.0
     between = max(spread - noise, 0.1 * spread)
     keep = np.where(known, between / np.maximum(between + deviation**2, 1e-300), 0.0)
-    moved = common + keep * (own - common)
-    return [
-        _moved(problem, selection, float(problem.scale.inverse(z)))
-        for problem, selection, z in zip(problems, chosen, moved, strict=True)
-    ]
-
-
-def _moved(problem: Problem, selection: Selection, threshold: float) -> Selection:
-    """Move a selection to another threshold, or to the allowed cut next to it."""
-    threshold = problem.nearest_allowed(threshold)
-    low, high = selection.interval
-    return replace(
-        selection,
-        threshold=threshold,
-        score=score_at(problem, threshold),
-        interval=(min(low, threshold), max(high, threshold)),
-    )
+    shrunken = []
+    for problem, selection, z in zip(problems, chosen, common + keep * (own - common), strict=True):
+        threshold = problem.nearest_allowed(float(problem.scale.inverse(z)))
+        interval = min(selection.interval[0], threshold), max(selection.interval[1], threshold)
+        score = score_at(problem, threshold)
+        shrunken.append(replace(selection, threshold=threshold, score=score, interval=interval))
+    return shrunken
 
 
 def micro_f1(confusions: Sequence[Confusion]) -> Floats:

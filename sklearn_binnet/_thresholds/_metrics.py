@@ -61,32 +61,15 @@ def jaccard(tn: Floats, fp: Floats, fn: Floats, tp: Floats, empty: float = 0.0) 
     return ratio(tp, tp + fp + fn, empty)
 
 
-def _rates(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> tuple[Floats, Floats]:
-    """Recall and specificity."""
-    return ratio(tp, tp + fn), ratio(tn, tn + fp)
-
-
 def balanced_accuracy(tn: Floats, fp: Floats, fn: Floats, tp: Floats, adjusted: bool = False) -> Floats:
     """Mean of recall and specificity; a class without rows does not take part."""
-    recall, specificity = _rates(tn, fp, fn, tp)
+    recall, specificity = ratio(tp, tp + fn), ratio(tn, tn + fp)
     has_positive, has_negative = (tp + fn) > 0, (tn + fp) > 0
     value = ratio(recall + specificity, has_positive * 1.0 + has_negative)
     if adjusted:
         chance = ratio(1.0, has_positive * 1.0 + has_negative)
         value = np.where(chance < 1, (value - chance) / np.where(chance < 1, 1 - chance, 1), value)
     return value
-
-
-def youden(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Youden's J, recall + specificity - 1."""
-    recall, specificity = _rates(tn, fp, fn, tp)
-    return recall + specificity - 1
-
-
-def geometric_mean(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Geometric mean of recall and specificity."""
-    recall, specificity = _rates(tn, fp, fn, tp)
-    return np.sqrt(recall * specificity)
 
 
 def matthews(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
@@ -102,16 +85,6 @@ def matthews(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
 def cohen_kappa(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
     """Cohen's kappa, agreement beyond chance."""
     return ratio(2 * (tp * tn - fp * fn), (tp + fp) * (fp + tn) + (tp + fn) * (fn + tn))
-
-
-def positive_likelihood_ratio(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Recall over false positive rate, NaN where that is zero."""
-    return ratio(ratio(tp, tp + fn), ratio(fp, fp + tn), np.nan)
-
-
-def negative_likelihood_ratio(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
-    """Compute false negative rate over specificity, NaN where that is zero."""
-    return ratio(ratio(fn, tp + fn), ratio(tn, fp + tn), np.nan)
 
 
 _ALL = ("tn", "fp", "fn", "tp")
@@ -146,12 +119,21 @@ METRICS: dict[str, Metric] = {
         Metric("jaccard", jaccard, proportion=(("tp",), ("tp", "fp", "fn"))),
         Metric("f1", fbeta),
         Metric("balanced_accuracy", balanced_accuracy),
-        Metric("youden", youden, bounds=(-1.0, 1.0)),
-        Metric("geometric_mean", geometric_mean),
+        Metric("youden", lambda tn, fp, fn, tp: ratio(tp, tp + fn) + ratio(tn, tn + fp) - 1, bounds=(-1.0, 1.0)),
+        Metric("geometric_mean", lambda tn, fp, fn, tp: np.sqrt(ratio(tp, tp + fn) * ratio(tn, tn + fp))),
         Metric("matthews_corrcoef", matthews, bounds=(-1.0, 1.0)),
         Metric("cohen_kappa", cohen_kappa, bounds=(-1.0, 1.0)),
-        Metric("positive_likelihood_ratio", positive_likelihood_ratio, bounds=(0.0, np.inf)),
-        Metric("negative_likelihood_ratio", negative_likelihood_ratio, False, bounds=(0.0, np.inf)),
+        Metric(  # recall over false positive rate, NaN where that is zero
+            "positive_likelihood_ratio",
+            lambda tn, fp, fn, tp: ratio(ratio(tp, tp + fn), ratio(fp, fp + tn), np.nan),
+            bounds=(0.0, np.inf),
+        ),
+        Metric(  # false negative rate over specificity, NaN where that is zero
+            "negative_likelihood_ratio",
+            lambda tn, fp, fn, tp: ratio(ratio(fn, tp + fn), ratio(tn, fp + tn), np.nan),
+            False,
+            bounds=(0.0, np.inf),
+        ),
     )
 }
 

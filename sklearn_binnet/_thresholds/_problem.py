@@ -157,7 +157,6 @@ class Bins:
 
     def __init__(self, problem: Problem, cuts: NDArray[np.intp]) -> None:
         curve, scale = problem.curve, problem.scale
-        self.cuts = cuts
         self.counts = problem.counts.at(cuts)
         self.positive: Floats = np.diff(self.counts.tp)
         self.negative: Floats = np.diff(self.counts.fp)

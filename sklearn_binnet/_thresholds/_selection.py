@@ -200,12 +200,13 @@ def beta_calibration(problem: Problem, bins: Bins) -> Floats:
     return probabilities
 
 
-def fit_logistic(features: Floats, positive: Floats, negative: Floats, max_iter: int = 50) -> Floats:
+def fit_logistic(features: Floats, positive: Floats, negative: Floats) -> Floats:
     """Fit a logistic regression to groups of rows, by Newton's method with halved steps.
 
     `positive` and `negative` hold the weight of each class in each group. A light ridge keeps the
     coefficients of separable data finite.
     """
+    # Not scipy.optimize: its Newton methods change the last digits and take about four times as long.
     total = positive + negative
     coef = np.zeros(features.shape[1])
 
@@ -214,7 +215,7 @@ def fit_logistic(features: Floats, positive: Floats, negative: Floats, max_iter:
         return float(total @ np.logaddexp(0, z) - positive @ z + RIDGE / 2 * coef @ coef)
 
     current = loss(coef)
-    for _ in range(max_iter):
+    for _ in range(50):
         p = expit(features @ coef)
         gradient = features.T @ (positive - total * p) - RIDGE * coef
         curvature = np.maximum(total * p * (1 - p), 1e-12 * total.mean())

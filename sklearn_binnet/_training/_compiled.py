@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._training._callbacks import CallbackView, member_logs
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._program import Program, borrow, xla_works
+from sklearn_binnet._training._program import EarlyStoppingState, Program, ProgramData, ProgramPlan, borrow, xla_works
 from sklearn_binnet._training._schedule import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
 from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
@@ -24,7 +24,7 @@ def train_together(network: Network, data: Data, members: Sequence[Member], sett
     program = borrow(
         network, settings.optimizer, len(members), data.X.shape[1], metrics, xla_pays(members, settings) and xla_works()
     )
-    return _Session(network, program, data, members, settings, ["loss", *metrics.names]).run()
+    return _Training(network, program, data, members, settings, ["loss", *metrics.names]).run()
 
 
 def xla_pays(members: Sequence[Member], settings: Settings) -> bool:
@@ -43,7 +43,7 @@ def steps_done(state: list[NDArray] | None) -> int:
     return int(state[0]) if state else 0
 
 
-class _Session:
+class _Training:
     """One training in one program."""
 
     def __init__(
@@ -77,7 +77,7 @@ class _Session:
         self._fixed = self._fixed_plan(data)
 
     # ------------------------------------------------------------- inputs
-    def _resident(self, data: Data) -> dict[str, Any]:
+    def _resident(self, data: Data) -> ProgramData:
         import tensorflow as tf
 
         held = resident_rows(len(data.X))
@@ -90,14 +90,10 @@ class _Session:
             return tf.constant(out)
 
         threshold = np.broadcast_to(self._settings.threshold, (data.y.shape[1],)).astype(np.float32)
-        return {
-            "X": padded(data.X),
-            "y": padded(data.y),
-            "weights": padded(data.weights),
-            "threshold": tf.constant(threshold),
-        }
+        return ProgramData(padded(data.X), padded(data.y), padded(data.weights), tf.constant(threshold))
 
     def _fixed_plan(self, data: Data) -> dict[str, Any]:
+        """Return the part of `ProgramPlan` that stays the same during the training."""
         import tensorflow as tf
 
         members, settings, never = self._members, self._settings, np.iinfo(np.int32).max
@@ -123,7 +119,7 @@ class _Session:
             "patience": tf.constant(min(settings.patience, never) if settings.early_stopping else never),
         }
 
-    def _plan(self, first: int, epochs: int) -> dict[str, Any]:
+    def _plan(self, first: int, epochs: int) -> ProgramPlan:
         """Return the plan of `epochs` epochs from `first` (0-based)."""
         import tensorflow as tf
 
@@ -135,44 +131,43 @@ class _Session:
                 order[e, m] = rows.batches(self._batch, self._steps_held, self._width)
             at = (first + e) * self._steps
             factors[e, : self._steps] = self._factors[at : at + self._steps]
-        return {
+        return ProgramPlan(
             **self._fixed,
-            "order": tf.constant(order),
-            "rate_factors": tf.constant(factors),
-            "epochs_before": tf.constant(first),
-            "rates": tf.constant(self._rates),
-        }
+            order=tf.constant(order),
+            rate_factors=tf.constant(factors),
+            epochs_before=tf.constant(first),
+            rates=tf.constant(self._rates),
+        )
 
     # ------------------------------------------------------------- the training
     def run(self) -> list[Trained]:
         """Train; return the members in their order."""
         import tensorflow as tf
 
-        n, epochs = len(self._members), self._settings.epochs
-        far, none = tf.fill([n], np.float32(np.inf)), tf.zeros([n], tf.int32)
-        watch = {"epochs": none, "best_epoch": none, "waited": none, "best": far, "reference": far}
-        watch["stopped"] = tf.zeros([n], tf.bool)
+        epochs = self._settings.epochs
+        watch = EarlyStoppingState.begin(len(self._members))
         rows: list[NDArray] = []
         stepwise = bool(self._views or self._settings.on_epoch)
         if self._views:
             for view, weights in zip(self._views, self._weights(), strict=True):
                 view.begin(weights)
-        while len(rows) < epochs and not np.all(watch["stopped"]):
+        while len(rows) < epochs and not np.all(watch.stopped):
             first = len(rows)
             planned = min(self._epochs_held, epochs - first)
             plan = self._plan(first, planned)
             done = 0
-            while done < planned and not np.all(watch["stopped"]):
+            while done < planned and not np.all(watch.stopped):
                 last = done + 1 if stepwise else planned
-                alive = ~watch["stopped"].numpy()
+                alive = ~watch.stopped.numpy()
                 if self._views:
-                    plan["rates"] = tf.constant(self._begin_epoch(first + done, alive))
+                    plan = plan._replace(rates=tf.constant(self._begin_epoch(first + done, alive)))
                 self._state, history, watch = self._program.run(
                     self._state, self._data, plan, watch, tf.constant(done), tf.constant(last)
                 )
-                rows.extend(history.numpy()[: int(max(watch["epochs"])) - len(rows)])
+                rows.extend(history.numpy()[: int(max(watch.epochs)) - len(rows)])
                 if stepwise:
-                    watch["stopped"] |= self._end_epoch(first + done, alive, rows[-1])
+                    stop = self._end_epoch(first + done, alive, rows[-1])
+                    watch = watch._replace(stopped=watch.stopped | stop)
                 done = last
         return self._results(np.array(rows), watch)
 
@@ -207,16 +202,16 @@ class _Session:
             stop |= bool(self._settings.on_epoch(EpochReport(epoch, logs, self._weights)))
         return tf.constant(stop)
 
-    def _results(self, rows: NDArray, watch: dict[str, Any]) -> list[Trained]:
+    def _results(self, rows: NDArray, watch: EarlyStoppingState) -> list[Trained]:
         best = self._settings.early_stopping and self._validated
         weights = self._program.weights(self._state, best=best)
         states = self._program.optimizer_states(self._state)
         out = []
         for m in range(len(self._members)):
-            epochs = int(watch["epochs"][m])
+            epochs = int(watch.epochs[m])
             logs = [member_logs(self._names, row[m], self._validated) for row in rows[:epochs]]
             history = {k: [log[k] for log in logs] for k in logs[0]}
-            best_epoch = int(watch["best_epoch"][m]) if best else epochs
+            best_epoch = int(watch.best_epoch[m]) if best else epochs
             if self._views:
                 changed = self._views[m].end(logs[-1])
                 weights[m] = weights[m] if changed is None else changed

@@ -31,8 +31,8 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     with isolated_random(member.seed):
         model = network.build(member.seed)
         optimizer = member_optimizer(settings, member)
-        loss, answers, targets, sample_weight = _weighted_loss(network, data.y, weights)
-        running = metrics.running(answers, network.probabilities, settings.threshold)
+        loss, labels_of, targets, sample_weight = _weighted_loss(network, data.y, weights)
+        running = metrics.running(labels_of, network.probabilities, settings.threshold)
         model.compile(optimizer=optimizer, loss=loss, metrics=running, run_eagerly=network.eager)
     for variable, value in zip(model.weights, member.weights, strict=True):
         variable.assign(value)
@@ -57,7 +57,7 @@ def _go_on(optimizer: Any, state: list[NDArray] | None) -> None:
 
 
 def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any, Any, NDArray, NDArray | None]:
-    """Return a Keras loss, what reads answers from its targets, the targets and the weights of rows."""
+    """Return a Keras loss, what reads 0/1 labels from its targets, the targets and the weights of rows."""
     import keras
 
     if np.all(weights == weights[:, :1]):
@@ -65,10 +65,10 @@ def _weighted_loss(network: Network, y: NDArray, weights: NDArray) -> tuple[Any,
 
     L = network.n_labels
 
-    def weighted(target, outputs):
+    def weighted(target: Any, outputs: Any) -> Any:
         return keras.ops.sum(network.losses(target[:, :L], outputs) * target[:, L:], axis=1) / L
 
-    # Keras itself knows weights of rows only: those of answers travel with the targets.
+    # Keras itself knows weights of rows only: those of single labels travel with the targets.
     return weighted, lambda target: target[:, :L], np.concatenate([y, weights], axis=1), None
 
 
@@ -140,21 +140,21 @@ def _watcher(
     at_batches = any(needs_batches(c) for c in settings.callbacks)
 
     class Watcher(keras.callbacks.Callback):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.rows: list[dict[str, float]] = []
             self._step, self._rate = 0, member.learning_rate
             self._at_end: list[NDArray] | None = None
 
-        def on_train_begin(self, logs=None):
+        def on_train_begin(self, logs: Any = None) -> None:
             if view:
                 view.begin(self._weights())
 
-        def on_epoch_begin(self, epoch, logs=None):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
             if view:
                 view.begin_epoch(epoch)
 
-        def on_train_batch_begin(self, batch, logs=None):
+        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
             if view and at_batches:
                 view.begin_batch(batch)
             if view and view.learning_rate is not None:
@@ -163,12 +163,12 @@ def _watcher(
                 model.optimizer.learning_rate = self._rate * float(factors[self._step])
             self._step += 1
 
-        def on_train_batch_end(self, batch, logs=None):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             self._wish_rate()
             if view and at_batches:
                 self._take(view.end_batch(batch, self._weights(), {k: float(v) for k, v in logs.items()}))
 
-        def on_epoch_end(self, epoch, logs=None):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             validated = validation(model)
             measured = np.array([float(told(logs, name)) for name in names] + validated)
             row = member_logs(names, measured, len(member.validation) > 0)
@@ -183,15 +183,15 @@ def _watcher(
             if settings.on_epoch is not None and settings.on_epoch(report):
                 model.stop_training = True
 
-        def on_train_end(self, logs=None):
+        def on_train_end(self, logs: Any = None) -> None:
             self._at_end = view.end(self.rows[-1]) if view else None
 
-        def _wish_rate(self):
+        def _wish_rate(self) -> None:
             """Between steps callbacks see and set the rate without the schedule's factor."""
             if view and not scheduled:
                 view.model.optimizer.learning_rate = self._rate
 
-        def _take(self, changed):
+        def _take(self, changed: list[NDArray] | None) -> None:
             """Take over what callbacks want."""
             for variable, value in zip(model.weights, changed or [], strict=bool(changed)):
                 variable.assign(value)
@@ -200,10 +200,10 @@ def _watcher(
             if view and view.learning_rate is not None:
                 self._rate = view.learning_rate
 
-        def _weights(self):
+        def _weights(self) -> list[NDArray]:
             return values_of(model.weights)
 
-        def trained(self, optimizer_state):
+        def trained(self, optimizer_state: list[Any]) -> Trained:
             weights, best_epoch = self._weights(), len(self.rows)
             if early_stopping:
                 weights, best_epoch = early.best_weights, early.best_epoch

@@ -43,7 +43,7 @@ def mix(h: Any) -> Any:
     """Return well-mixed bits of a uint32 tensor (the multiply-xorshift finaliser "lowbias32" of Wellons 2018)."""
     import tensorflow as tf
 
-    def shifted(h, bits):
+    def shifted(h: Any, bits: int) -> Any:
         return tf.bitwise.bitwise_xor(h, tf.bitwise.right_shift(h, tf.constant(bits, tf.uint32)))
 
     h = shifted(h, 16) * tf.constant(0x7FEB352D, tf.uint32)
@@ -59,11 +59,11 @@ def _classes() -> tuple[Any, Any]:
     class HashDropout(keras.layers.Layer):
         """Dropout whose mask is a hash; its rate is entry `index` of the batch's rates."""
 
-        def __init__(self, index: int, **kwargs):
+        def __init__(self, index: int, **kwargs: Any) -> None:
             super().__init__(**kwargs)
             self.index = index
 
-        def call(self, inputs, training=False):
+        def call(self, inputs: Any, training: bool = False) -> Any:
             batch = _batch.get()
             if not training or batch is None:
                 return inputs
@@ -78,7 +78,7 @@ def _classes() -> tuple[Any, Any]:
     class MaskedBatchNormalization(keras.layers.BatchNormalization):
         """BatchNormalization whose statistics leave padded rows out."""
 
-        def call(self, inputs, training=None, mask=None):
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
             batch = _batch.get()
             if not training or batch is None:
                 return super().call(inputs, training=training, mask=mask)
@@ -103,7 +103,7 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
     dropout_class, normalization_class = _classes()
     dropouts = dropout_layers(model)
 
-    def swap(layer):
+    def swap(layer: Any) -> Any:
         if layer in dropouts:
             return dropout_class(dropouts.index(layer), name=layer.name)
         kind: Any = normalization_class if type(layer) is keras.layers.BatchNormalization else type(layer)

@@ -1,4 +1,4 @@
-"""Keras metrics over probabilities and 0/1 answers, inside a program and outside."""
+"""Keras metrics of probabilities and 0/1 labels, inside a program and outside."""
 
 from __future__ import annotations
 
@@ -84,28 +84,28 @@ class MetricSet:
             metric.reset_state()
         return values
 
-    def running(self, answers: Any, probabilities: Any, threshold: Any) -> list[Any]:
-        """Return metrics for `Model.compile`: `answers` and `probabilities` read targets and outputs."""
+    def running(self, labels_of: Any, probabilities: Any, threshold: Any) -> list[Any]:
+        """Return metrics for `Model.compile`: `labels_of` and `probabilities` read targets and outputs."""
         import keras
 
         cut = keras.ops.convert_to_tensor(threshold, "float32")
 
         class Reading(keras.metrics.Metric):
-            """Shows a metric answers and probabilities where Keras gives targets and outputs."""
+            """Gives a metric 0/1 labels and probabilities where Keras gives targets and outputs."""
 
-            def __init__(self, metric, decides):
+            def __init__(self, metric: Any, decides: bool) -> None:
                 super().__init__(name=metric.name)
                 self._metric, self._decides = metric, decides
 
-            def update_state(self, y_true, y_pred, sample_weight=None):
+            def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
                 shown = probabilities(y_pred)
                 shown = keras.ops.cast(shown >= cut, "float32") if self._decides else shown
-                self._metric.update_state(answers(y_true), shown)
+                self._metric.update_state(labels_of(y_true), shown)
 
-            def result(self):
+            def result(self) -> Any:
                 return keras.ops.mean(self._metric.result())
 
-            def reset_state(self):
+            def reset_state(self) -> None:
                 self._metric.reset_state()
 
         return [Reading(_resolve(m), d) for m, d in zip(self._given, self._decides, strict=True)]

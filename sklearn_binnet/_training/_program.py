@@ -11,22 +11,142 @@ import functools
 import json
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._cache import PROGRAMS
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
-from sklearn_binnet._training._layout import Layout
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import stacked_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._types import Network
 
-State = dict[str, Any]
-"""`last`: the stacked weights as `Layout.pack` gives them, then the optimizer's variables with a member axis in front,
-as each member's last epoch left them. `best`: the weights of each member's best epoch."""
+
+class ProgramState(NamedTuple):
+    """The members' variables between two calls of a program, all of them tensors."""
+
+    last: list[Any]
+    """The stacked weights as `Layout.pack` gives them, then the optimizer's variables with a member axis in front. Each
+    member's are those that its last epoch left."""
+    best: list[Any]
+    """The stacked weights of each member's best epoch."""
+
+
+class ProgramData(NamedTuple):
+    """All rows of a training, as tensors that stay on the device."""
+
+    X: Any
+    y: Any
+    weights: Any
+    threshold: Any
+    """Cuts probabilities for metrics, float32 (L,)."""
+
+
+class ProgramPlan(NamedTuple):
+    """What a program is to do, as tensors. M is the number of members."""
+
+    batch_size: Any
+    steps: Any
+    """Training steps of an epoch."""
+    n_train: Any
+    """Training rows of each member, (M,)."""
+    weight_scale: Any
+    """Brings the weights of each member's rows to mean 1, (M,)."""
+    seeds: Any
+    """Seeds dropout, (M,)."""
+    dropout_rates: Any
+    """(M, number of dropout layers)"""
+    weight_decay: Any
+    """(M,)"""
+    validation: Any
+    """Validation rows in blocks, (M, blocks, width)."""
+    n_validation: Any
+    """(M,)"""
+    min_delta: Any
+    patience: Any
+    order: Any
+    """Rows of every step, (epochs, M, steps, width)."""
+    rate_factors: Any
+    """Share of the learning rate at every step, (epochs, steps)."""
+    epochs_before: Any
+    """Epochs of the training that ran before this plan."""
+    rates: Any
+    """Learning rates, (M,)."""
+
+
+class EarlyStoppingState(NamedTuple):
+    """What early stopping knows of each member, tensors of shape (M,)."""
+
+    epochs: Any
+    """Epochs run."""
+    best_epoch: Any
+    """Epoch of the least validation loss, from 1."""
+    waited: Any
+    """Epochs since the last gain of `min_delta`."""
+    best: Any
+    """The least validation loss."""
+    reference: Any
+    """The validation loss that the next gain is measured from."""
+    stopped: Any
+
+    @classmethod
+    def begin(cls, members: int) -> EarlyStoppingState:
+        """Return the state before the first epoch."""
+        import tensorflow as tf
+
+        none, far = tf.zeros([members], tf.int32), tf.fill([members], np.float32(np.inf))
+        return cls(none, none, none, far, far, tf.zeros([members], tf.bool))
+
+
+class Layout:
+    """How the weights of M members lie in stacked arrays, in the order of `keras.Model.weights`.
+
+    All trained variables of a member lie in one row, so that the optimizer updates a whole network in one operation.
+    Each variable that is not trained has an array of its own.
+    """
+
+    def __init__(self, model: Any):
+        self._trained = [bool(v.trainable) for v in model.weights]
+        self._shapes = [tuple(v.shape) for v in model.weights]
+        self._sizes = [int(np.prod(s)) for s, t in zip(self._shapes, self._trained, strict=True) if t]
+        self._fixed_types = [v.dtype for v, t in zip(model.weights, self._trained, strict=True) if not t]
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of a member's row."""
+        return sum(self._sizes)
+
+    def pack(self, members: Sequence[list[NDArray]]) -> list[NDArray]:
+        """Return the rows (M, n_parameters), then every fixed variable (M, ...)."""
+        rows = [
+            [np.ravel(w) for w, t in zip(weights, self._trained, strict=True) if t] + [np.zeros(0)]
+            for weights in members
+        ]
+        fixed = [[w for w, t in zip(weights, self._trained, strict=True) if not t] for weights in members]
+        return [
+            np.stack([np.concatenate(row).astype(np.float32) for row in rows]),
+            *(np.stack(v).astype(t) for v, t in zip(zip(*fixed, strict=True), self._fixed_types, strict=True)),
+        ]
+
+    def unpack(self, arrays: Sequence[NDArray]) -> list[list[NDArray]]:
+        """Return every member's weights from what `pack` returns; nothing is shared."""
+        rows, *fixed = arrays
+        ends = np.cumsum(self._sizes)[:-1]
+        out = []
+        for m, row in enumerate(rows):
+            parts, others = iter(np.split(row, ends)), iter(f[m] for f in fixed)
+            weights = zip(self._shapes, self._trained, strict=True)
+            out.append([(next(parts).reshape(s) if t else np.asarray(next(others))).copy() for s, t in weights])
+        return out
+
+    def split(self, row: Any) -> list[Any]:
+        """Return the trained variables as tensors, from one member's row as a tensor."""
+        import tensorflow as tf
+
+        shapes = [s for s, t in zip(self._shapes, self._trained, strict=True) if t]
+        return [tf.reshape(part, s) for part, s in zip(tf.split(row, self._sizes), shapes, strict=True)]
 
 
 class Program:
@@ -50,12 +170,20 @@ class Program:
         self._compiled = tf.function(functools.partial(self._run), jit_compile=xla, autograph=False)
 
     # ------------------------------------------------------------- for the host
-    def run(self, state: State, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:
+    def run(
+        self,
+        state: ProgramState,
+        data: ProgramData,
+        plan: ProgramPlan,
+        watch: EarlyStoppingState,
+        first: Any,
+        last: Any,
+    ) -> tuple[ProgramState, Any, EarlyStoppingState]:
         """Run epochs `first` to `last` of the resident plan; return state, history and state of early stopping."""
         with self._lock:
             return self._compiled(state, data, plan, watch, first, last)
 
-    def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> State:
+    def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> ProgramState:
         """Return the state that starts a training; an optimizer state of None starts afresh."""
         import tensorflow as tf
 
@@ -63,23 +191,23 @@ class Program:
         fresh = [v[0] if v.ndim else v for v in self._fresh]
         members = zip(*[fresh if s is None else s for s in optimizer_states], strict=True)
         optimizer = [tf.constant(np.stack(values), v.dtype) for v, values in zip(self._fresh, members, strict=True)]
-        return {"last": stacked + optimizer, "best": stacked}
+        return ProgramState(stacked + optimizer, stacked)
 
-    def weights(self, state: State, best: bool) -> list[list[NDArray]]:
+    def weights(self, state: ProgramState, best: bool) -> list[list[NDArray]]:
         """Return every member's weights in the order of `keras.Model.weights`."""
-        n_stacked = len(state["best"])
-        return self.layout.unpack([a.numpy() for a in state["best" if best else "last"][:n_stacked]])
+        n_stacked = len(state.best)
+        return self.layout.unpack([a.numpy() for a in (state.best if best else state.last)[:n_stacked]])
 
-    def replace_weights(self, state: State, weights: Sequence[list[NDArray]]) -> State:
+    def replace_weights(self, state: ProgramState, weights: Sequence[list[NDArray]]) -> ProgramState:
         """Return the state with other weights in the midst of a training; optimizer and best weights stay."""
         import tensorflow as tf
 
         stacked = [tf.constant(a) for a in self.layout.pack(weights)]
-        return {**state, "last": stacked + state["last"][len(stacked) :]}
+        return state._replace(last=stacked + state.last[len(stacked) :])
 
-    def optimizer_states(self, state: State) -> list[list[NDArray]]:
+    def optimizer_states(self, state: ProgramState) -> list[list[NDArray]]:
         """Return every member's optimizer state, to go on from later."""
-        values = [a.numpy() for a in state["last"][len(state["best"]) :]]
+        values = [a.numpy() for a in state.last[len(state.best) :]]
         return [[v[m].copy() for v in values] for m in range(self.members)]
 
     @property
@@ -98,14 +226,14 @@ class Program:
         import tensorflow as tf
 
         flat, states, x, y, w, mask, key, rates = args
-        answers = tf.maximum(tf.reduce_sum(mask), 1.0) * self._network.n_labels
+        n_targets = tf.maximum(tf.reduce_sum(mask), 1.0) * self._network.n_labels
         parameters = self.layout.split(flat)
         with tf.GradientTape() as tape, tracing(Batch(mask, key, rates)):
             tape.watch(parameters)
             outputs, states, extra = self._model.stateless_call(
                 parameters, states, x, training=True, return_losses=True
             )
-            loss = tf.reduce_sum(self._network.losses(y, outputs) * w) / answers
+            loss = tf.reduce_sum(self._network.losses(y, outputs) * w) / n_targets
             loss += tf.add_n(extra) if extra else 0.0
         gradients = self._clip(tape.gradient(loss, parameters, unconnected_gradients="zero"))
         gradient = tf.concat([tf.reshape(g, [-1]) for g in gradients], 0)
@@ -133,22 +261,30 @@ class Program:
         return tf.nest.map_structure(lambda r: r[None], result)
 
     # ------------------------------------------------------------- the program
-    def _run(self, state: State, data: dict, plan: dict, watch: dict, first: Any, last: Any) -> tuple:
+    def _run(
+        self,
+        state: ProgramState,
+        data: ProgramData,
+        plan: ProgramPlan,
+        watch: EarlyStoppingState,
+        first: Any,
+        last: Any,
+    ) -> tuple[ProgramState, Any, EarlyStoppingState]:
         import tensorflow as tf
 
-        n_stacked = len(state["best"])
-        flat, *fixed = state["last"][:n_stacked]
+        n_stacked = len(state.best)
+        flat, *fixed = state.last[:n_stacked]
         self._flat.assign(flat)
-        training = tf.argmin(tf.cast(watch["stopped"], tf.int32))
-        for variable, value in zip(self._optimizer.variables, state["last"][n_stacked:], strict=True):
+        training = tf.argmin(tf.cast(watch.stopped, tf.int32))
+        for variable, value in zip(self._optimizer.variables, state.last[n_stacked:], strict=True):
             variable.assign(value if variable.shape.rank else value[training])  # scalars count steps: same for all
-        epochs = plan["order"].shape[0]
+        epochs = plan.order.shape[0]
         history = tf.fill((epochs, self.members, 2 * (1 + len(self._metrics))), float("nan"))
 
-        def running(epoch, *loop):
-            return (epoch < last) & ~tf.reduce_all(loop[-1]["stopped"])
+        def running(epoch: Any, *loop: Any) -> Any:
+            return (epoch < last) & ~tf.reduce_all(loop[-1].stopped)
 
-        def one_epoch(epoch, fixed, state, history, watch):
+        def one_epoch(epoch: Any, fixed: Any, state: Any, history: Any, watch: Any) -> Any:
             fixed, train = self._train_epoch(fixed, data, plan, epoch)
             validation = self._validate(fixed, data, plan)
             row = tf.concat([train, validation], 1)
@@ -161,26 +297,26 @@ class Program:
         _, _, state, history, watch = tf.while_loop(running, one_epoch, loop, maximum_iterations=epochs)
         return state, history, watch
 
-    def _train_epoch(self, fixed: list, data: dict, plan: dict, epoch: Any) -> tuple:
+    def _train_epoch(self, fixed: list, data: ProgramData, plan: ProgramPlan, epoch: Any) -> tuple:
         """Run all steps of an epoch; return the new fixed variables, and loss and metrics, (M, 1 + metrics)."""
         import tensorflow as tf
 
-        order, factors = plan["order"][epoch], plan["rate_factors"][epoch]
+        order, factors = plan.order[epoch], plan.rate_factors[epoch]
         members, steps_held, width = order.shape
-        n_train = plan["n_train"]
+        n_train = plan.n_train
 
-        def step(i, fixed, total, watched):
+        def step(i: Any, fixed: Any, total: Any, watched: Any) -> Any:
             rows = order[:, i]
-            count = tf.clip_by_value(n_train - i * plan["batch_size"], 0, plan["batch_size"])
+            count = tf.clip_by_value(n_train - i * plan.batch_size, 0, plan.batch_size)
             mask = tf.cast(tf.range(width)[None] < count[:, None], tf.float32)
-            x, y = tf.gather(data["X"], rows), tf.gather(data["y"], rows)
-            w = tf.gather(data["weights"], rows) * (mask * plan["weight_scale"][:, None])[:, :, None]
-            step_id = tf.cast((plan["epochs_before"] + epoch) * plan["steps"] + i, tf.uint32)
-            keys = mix(plan["seeds"] + step_id * tf.constant(2246822519, tf.uint32))
-            args = (self._flat.value, fixed, x, y, w, mask, keys, plan["dropout_rates"])
+            x, y = tf.gather(data.X, rows), tf.gather(data.y, rows)
+            w = tf.gather(data.weights, rows) * (mask * plan.weight_scale[:, None])[:, :, None]
+            step_id = tf.cast((plan.epochs_before + epoch) * plan.steps + i, tf.uint32)
+            keys = mix(plan.seeds + step_id * tf.constant(2246822519, tf.uint32))
+            args = (self._flat.value, fixed, x, y, w, mask, keys, plan.dropout_rates)
             gradient, fixed, loss, shown = self._each_member(self._gradient, args)
-            self._rates.now = rate = (plan["rates"] * factors[i])[:, None]
-            self._flat.assign(self._flat.value * (1.0 - rate * plan["weight_decay"][:, None]))
+            self._rates.now = rate = (plan.rates * factors[i])[:, None]
+            self._flat.assign(self._flat.value * (1.0 - rate * plan.weight_decay[:, None]))
             self._optimizer.apply([gradient], [self._flat])
             if self._metrics:
                 watched = watched.write(i, shown)
@@ -188,31 +324,31 @@ class Program:
 
         start = (tf.constant(0), fixed, tf.zeros(members), self._watched(steps_held, width))
         _, fixed, total, watched = tf.while_loop(
-            lambda i, *_: i < plan["steps"], step, start, maximum_iterations=steps_held
+            lambda i, *_: i < plan.steps, step, start, maximum_iterations=steps_held
         )
         loss = (total / tf.cast(n_train, tf.float32))[:, None]
         if not self._metrics:
             return fixed, loss
         place = tf.range(steps_held * width)
         column = place % width
-        position = place // width * plan["batch_size"] + column
-        real = (column < plan["batch_size"])[None] & (position[None] < n_train[:, None])
+        position = place // width * plan.batch_size + column
+        real = (column < plan.batch_size)[None] & (position[None] < n_train[:, None])
         return fixed, tf.concat([loss, self._measure(order, watched, real, data)], 1)
 
-    def _validate(self, fixed: list, data: dict, plan: dict) -> Any:
+    def _validate(self, fixed: list, data: ProgramData, plan: ProgramPlan) -> Any:
         """Return validation loss and metrics, (M, 1 + metrics); NaN without validation rows."""
         import tensorflow as tf
 
-        rows, n_rows = plan["validation"], plan["n_validation"]
+        rows, n_rows = plan.validation, plan.n_validation
         members, blocks, width = rows.shape
         if blocks == 0:
             return tf.fill((members, 1 + len(self._metrics)), float("nan"))
 
-        def block(i, total, weight, penalty, watched):
+        def block(i: Any, total: Any, weight: Any, penalty: Any, watched: Any) -> Any:
             idx = rows[:, i]
             mask = tf.cast((i * width + tf.range(width))[None] < n_rows[:, None], tf.float32)
-            w = tf.gather(data["weights"], idx) * mask[:, :, None]
-            args = (self._flat.value, fixed, tf.gather(data["X"], idx), tf.gather(data["y"], idx), w)
+            w = tf.gather(data.weights, idx) * mask[:, :, None]
+            args = (self._flat.value, fixed, tf.gather(data.X, idx), tf.gather(data.y, idx), w)
             loss, shown, penalty = self._each_member(self._evaluate, args)
             if self._metrics:
                 watched = watched.write(i, shown)
@@ -238,42 +374,44 @@ class Program:
         shape = (self.members, width, self._network.n_labels)
         return tf.TensorArray(tf.float32, batches if self._metrics else 0, element_shape=shape)
 
-    def _measure(self, rows: Any, watched: Any, real: Any, data: dict) -> Any:
+    def _measure(self, rows: Any, watched: Any, real: Any, data: ProgramData) -> Any:
         """Return the metrics (M, metrics) of rows (M, batches, width) with the probabilities watched."""
         import tensorflow as tf
 
         n = int(np.prod(rows.shape[1:]))
         shown = tf.reshape(tf.transpose(watched.stack(), (1, 0, 2, 3)), (self.members, n, self._network.n_labels))
-        answers = tf.gather(data["y"], tf.reshape(rows, (self.members, n)))
-        return self._metrics.results(answers, shown, real, data["threshold"])
+        labels = tf.gather(data.y, tf.reshape(rows, (self.members, n)))
+        return self._metrics.results(labels, shown, real, data.threshold)
 
 
-def _observe(plan: dict, now: list, state: State, watch: dict, train_loss: Any, loss: Any) -> tuple[State, dict]:
+def _observe(
+    plan: ProgramPlan, now: list, state: ProgramState, watch: EarlyStoppingState, train_loss: Any, loss: Any
+) -> tuple[ProgramState, EarlyStoppingState]:
     """End an epoch: early stopping, per member. Those that stopped before keep their state as it was."""
     import tensorflow as tf
 
     def where(chosen: Any, new: Any, old: Any) -> Any:
         return tf.where(tf.reshape(chosen, [-1] + [1] * (len(old.shape) - 1)), new, old)
 
-    alive = ~watch["stopped"]
-    epochs = watch["epochs"] + tf.cast(alive, tf.int32)
+    alive = ~watch.stopped
+    epochs = watch.epochs + tf.cast(alive, tf.int32)
     lost = tf.reduce_any(~tf.math.is_finite(train_loss) & alive)  # the training fails: no member needs to go on
-    last = [where(alive, new, old) for new, old in zip(now, state["last"], strict=True)]
-    if plan["validation"].shape[1] == 0:
-        return {**state, "last": last}, {**watch, "epochs": epochs, "stopped": watch["stopped"] | lost}
+    last = [where(alive, new, old) for new, old in zip(now, state.last, strict=True)]
+    if plan.validation.shape[1] == 0:
+        return state._replace(last=last), watch._replace(epochs=epochs, stopped=watch.stopped | lost)
     lost |= tf.reduce_any(~tf.math.is_finite(loss) & alive)
-    better = alive & (loss < watch["best"])
-    best = [where(better, new, old) for new, old in zip(now, state["best"], strict=False)]
-    gained = loss < watch["reference"] - plan["min_delta"]
-    waited = tf.where(gained, 0, watch["waited"] + 1)
-    return {"last": last, "best": best}, {
-        "epochs": epochs,
-        "best_epoch": tf.where(better, epochs, watch["best_epoch"]),
-        "best": tf.where(better, loss, watch["best"]),
-        "reference": tf.where(alive & gained, loss, watch["reference"]),
-        "waited": tf.where(alive, waited, watch["waited"]),
-        "stopped": watch["stopped"] | (waited >= plan["patience"]) | lost,
-    }
+    better = alive & (loss < watch.best)
+    best = [where(better, new, old) for new, old in zip(now, state.best, strict=False)]
+    gained = loss < watch.reference - plan.min_delta
+    waited = tf.where(gained, 0, watch.waited + 1)
+    return ProgramState(last, best), EarlyStoppingState(
+        epochs=epochs,
+        best_epoch=tf.where(better, epochs, watch.best_epoch),
+        waited=tf.where(alive, waited, watch.waited),
+        best=tf.where(better, loss, watch.best),
+        reference=tf.where(alive & gained, loss, watch.reference),
+        stopped=watch.stopped | (waited >= plan.patience) | lost,
+    )
 
 
 def borrow(network: Network, optimizer: dict, members: int, n_features: int, metrics: MetricSet, xla: bool) -> Program:

@@ -7,6 +7,7 @@ finds its program compiled. What a bucket adds has weight 0 or is never reached.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def step_rates(settings: Settings, steps: int, before: int) -> NDArray[np.float3
         return rate_factors(settings.schedule, total)
     import tensorflow as tf
 
-    def rate(step):
+    def rate(step: Any) -> Any:
         return tf.cast(settings.schedule(step), tf.float32)
 
     steps_ahead = tf.range(before, before + total)

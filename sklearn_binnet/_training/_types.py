@@ -21,12 +21,12 @@ class TrainingDiverged(ValueError):
 class Network(Protocol):
     """One architecture with its head and its loss: what the engine must know to train it.
 
-    `y` in all methods is the 0/1 matrix (n, L), one column a yes/no question; `outputs` are the Keras model's.
+    `y` in all methods is the 0/1 matrix (n, L), one column for each label; `outputs` are the Keras model's.
     Methods that take tensors are called while TensorFlow traces and must use TensorFlow or `keras.ops` only.
     """
 
     n_labels: int
-    """L, the number of yes/no questions."""
+    """L, the number of labels."""
     keras_reason: str | None
     """Why this network needs `Model.fit`; None where the compiled program can train it."""
     eager: bool
@@ -43,7 +43,7 @@ class Network(Protocol):
         """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
 
     def losses(self, y: Any, outputs: Any) -> Any:
-        """Return the loss of every answer, a tensor (n, L), from tensors `y` (n, L) and `outputs`."""
+        """Return the loss of every row and label, a tensor (n, L), from tensors `y` (n, L) and `outputs`."""
 
     def probabilities(self, outputs: Any) -> Any:
         """Return P(positive), a tensor (n, L), from a tensor of model outputs."""
@@ -67,7 +67,7 @@ class Data:
     y: NDArray[np.float32]
     """(n, L), 0 or 1"""
     weights: NDArray[np.float32]
-    """(n, L), the weight of every answer; any scale."""
+    """(n, L), the weight of every row and label; any scale."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_binnet._compat import BaseSearchCV, index_params, num_samples, safe_indexing
+from sklearn_binnet._compat import BaseSearchCV, _check_method_params, _num_samples, _safe_indexing
 
 Rows = NDArray[np.intp]
 
@@ -86,7 +86,7 @@ def cross_fit(
     try:
         if own_oof:
             models = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-            if _shortcoming(models[0], num_samples(X)) is None:
+            if _shortcoming(models[0], _num_samples(X)) is None:
                 return CrossFit(models[0], "predict_proba", [_own_fold(models[0])])
         splits = _with_both_classes(y, splits)
         row_sets: list[Rows | None] = [np.asarray(train) for train, _ in splits]
@@ -104,7 +104,7 @@ def cross_fit(
     fold_models = models[len(models) - len(splits) :]
     folds, method = [], methods[0]
     for fitted, (_, test) in zip(fold_models, splits, strict=True):
-        values, method = response(fitted, safe_indexing(X, test), methods)
+        values, method = response(fitted, _safe_indexing(X, test), methods)
         folds.append(HeldOut(np.asarray(test), values, fitted.classes_))
     return CrossFit(models[0], method, folds, fold_models if refit else [])
 
@@ -153,7 +153,7 @@ def use_prefit(estimator: Any, X: Any, y: NDArray[Any], methods: Sequence[str]) 
             UserWarning,
             stacklevel=3,
         )
-    return CrossFit(estimator, method, [HeldOut(np.arange(num_samples(X)), values, estimator.classes_)])
+    return CrossFit(estimator, method, [HeldOut(np.arange(_num_samples(X)), values, estimator.classes_)])
 
 
 def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
@@ -168,7 +168,7 @@ def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
 
 def use_own(estimator: Any, X: Any, methods: Sequence[str]) -> CrossFit:
     """Take the out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
-    shortcoming = _shortcoming(estimator, num_samples(X))
+    shortcoming = _shortcoming(estimator, _num_samples(X))
     if shortcoming is not None:
         raise ValueError(
             f"When cv='oof', `estimator` must hold out-of-fold probabilities of each row of X in `oof_proba_`; this "
@@ -292,8 +292,8 @@ def _fit_one(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
 
 def _cut(X: Any, y: Any, params: dict[str, Any], rows: Rows | None) -> tuple[Any, Any, dict[str, Any]]:
     if rows is None:
-        return X, y, index_params(X, params)
-    return safe_indexing(X, rows), safe_indexing(y, rows), index_params(X, params, indices=rows)
+        return X, y, _check_method_params(X, params)
+    return _safe_indexing(X, rows), _safe_indexing(y, rows), _check_method_params(X, params, indices=rows)
 
 
 def _fit_together(

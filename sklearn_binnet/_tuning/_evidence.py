@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._compat import index_params, safe_indexing
+from sklearn_binnet._compat import _check_method_params, _safe_indexing
 
 Fold = tuple[NDArray[np.intp], NDArray[np.float64]]
 """Rows that a model was not fitted on, and their scores."""
@@ -58,8 +58,8 @@ class Evidence:
         rows = None
         if self.rows is not None:
             X, y, metadata = self.rows
-            metadata = index_params(self.scores, metadata, indices=places)
-            rows = ScorerRows(safe_indexing(X, places), y[places], metadata)
+            metadata = _check_method_params(self.scores, metadata, indices=places)
+            rows = ScorerRows(_safe_indexing(X, places), y[places], metadata)
         return replace(
             self,
             positive=self.positive[places],
@@ -113,7 +113,7 @@ def collect(
     means[rows] = total[rows] / times[rows, None]
     place = np.full(len(y), -1)
     place[rows] = np.arange(len(rows))
-    metadata = index_params(X, metadata, indices=rows)
+    metadata = _check_method_params(X, metadata, indices=rows)
     weight = metadata.get("sample_weight")
     known = y[rows]
     columns = known if y.ndim > 1 else known[:, None]
@@ -126,7 +126,7 @@ def collect(
             None if row_costs is None else row_costs[rows],
             classes,
             probability,
-            ScorerRows(safe_indexing(X, rows), known, metadata) if keep_rows else None,
+            ScorerRows(_safe_indexing(X, rows), known, metadata) if keep_rows else None,
         )
         for label in range(n_labels)
     ]
