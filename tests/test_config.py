@@ -78,7 +78,11 @@ def test_adam_is_keras_adam_as_a_name_and_as_an_object():
     assert resolve().optimizer_for(None).learning_rate == pytest.approx(0.045 / 128**0.5)
 
 
-@pytest.mark.parametrize("own", [{"optimizer": keras.optimizers.Adam(FALLING)}, {"learning_rate": FALLING}], ids=["optimizer", "learning_rate"])
+@pytest.mark.parametrize(
+    "own",
+    [{"optimizer": keras.optimizers.Adam(FALLING)}, {"learning_rate": FALLING}],
+    ids=["optimizer", "learning_rate"],
+)
 def test_a_keras_schedule_needs_no_other(own):
     config = resolve(**own)
     assert (config.schedule, config.epochs) == ("constant", 32)
