@@ -76,7 +76,7 @@ def test_true_is_no_number(name):
         ({"dropout": False}, "dropout must be a number, got False"),
         ({"dropout": [False]}, "dropout must be one rate"),
         ({"weight_decay": False}, "weight_decay must be a number, got False"),
-        ({"threshold": True}, "threshold must be a number, got True"),
+        ({"threshold": True}, r"threshold must be a number in \[0, 1\], got True"),
         ({"hidden_layer_sizes": (True,)}, "hidden_layer_sizes must hold whole numbers"),
     ],
     ids=str,

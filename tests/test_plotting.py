@@ -291,7 +291,7 @@ def test_bad_targets_and_estimators(scores, tuned):
         CURVE.from_estimator(tuned, X, y, bands="folds")
     with pytest.raises(ValueError, match="neither"):
         CURVE.from_estimator(StandardScaler().fit(X), X, y)
-    with pytest.raises(ValueError, match="answers one; got 0"):
+    with pytest.raises(ValueError, match="predicts a single label; got 0"):
         CURVE.from_estimator(tuned, label=0)
     several = net().fit(X, Y)
     with pytest.raises(ValueError, match="which of the 3 labels to draw, 0 to 2; got None"):
