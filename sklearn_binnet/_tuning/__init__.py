@@ -4,9 +4,13 @@
 - `_evidence.py`: these scores with what is known of their rows, a list with an entry for each label
 - `_objective.py`: from what a user calls a score or a cost to a function of the counts
 - `_tune.py`: what was asked for, and from evidence to a threshold for each label
+- `_calibration.py`: from scores to probabilities, and decisions by each row's own costs
+- `_prevalence.py`: the share of positives among rows without labels
+- `_uncertain.py`: costs and shares of positives that are known up to a range
 - `_row_scorers.py`: scorers that are no function of the counts
 """
 
+from sklearn_binnet._tuning._calibration import Calibration, calibrate, cheapest
 from sklearn_binnet._tuning._crossfit import (
     average_response,
     binary_scores,
@@ -19,21 +23,36 @@ from sklearn_binnet._tuning._crossfit import (
     use_prefit,
 )
 from sklearn_binnet._tuning._evidence import Evidence, collect
-from sklearn_binnet._tuning._objective import asks_for_cost, check_row_costs, resolve_scoring, routed_scorer
+from sklearn_binnet._tuning._objective import (
+    asks_for_cost,
+    check_new_costs,
+    check_row_costs,
+    resolve_scoring,
+    routed_scorer,
+)
+from sklearn_binnet._tuning._prevalence import PrevalenceEstimate, estimate_prevalence
 from sklearn_binnet._tuning._tune import Request, recost, resolve_request, tune
+from sklearn_binnet._tuning._uncertain import read_scenarios, worst_regret
 
 __all__ = [
+    "Calibration",
     "Evidence",
+    "PrevalenceEstimate",
     "Request",
     "asks_for_cost",
     "average_response",
     "binary_scores",
+    "calibrate",
+    "cheapest",
+    "check_new_costs",
     "check_row_costs",
     "collect",
     "cross_fit",
+    "estimate_prevalence",
     "fit_folds",
     "label_scores",
     "make_splits",
+    "read_scenarios",
     "recost",
     "resolve_request",
     "resolve_scoring",
@@ -42,4 +61,5 @@ __all__ = [
     "tune",
     "use_own",
     "use_prefit",
+    "worst_regret",
 ]
