@@ -109,7 +109,7 @@ def resolve_scoring(scoring: Any, cost: Objective | None = None) -> Objective:
     if isinstance(scoring, th.Metric):
         return Objective(scoring.name, scoring)
     if is_scorer(scoring):
-        return _resolve_scorer(scoring, getattr(scoring._score_func, "__name__", "scorer"))
+        return _resolve_scorer(scoring, getattr(scorer_parts(scoring)[0], "__name__", "scorer"))
     if callable(scoring):
         return _resolve_callable(scoring)
     raise ValueError(
