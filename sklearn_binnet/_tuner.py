@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -64,8 +65,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         - the name of a metric of the decisions: every such name of scikit-learn, and ``"youden"``,
           ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``, ``"f2"``, ``"f0.5"`` (any beta),
-          ``"cost"``. Metrics of which less is better, such as ``"fpr"``, are minimised, and `best_score_` is their
-          negative;
+          ``"cost"``, ``"net_benefit@0.2"`` (any threshold probability). Metrics of which less is better, such as
+          ``"fpr"``, are minimised, and `best_score_` is their negative;
         - a scorer from :func:`sklearn.metrics.make_scorer`, with its parameters;
         - a callable ``f(tn, fp, fn, tp)``, which gets arrays of weighted counts;
         - a callable ``f(estimator, X, y)``.
@@ -89,8 +90,27 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
         callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
         threshold.
+    abstain : float, str, list of str or dict, optional
+        Rows to refer to a person: yes from an upper threshold on, no below a lower one, and the band between them
+        referred (see `decide` and `predict`). One of
+
+        - the share of rows that may be referred, such as 0.1: the band of fewest mistakes;
+        - bounds on the decided rows, such as ``["precision >= 0.95", "npv >= 0.99"]``: the fewest rows are referred;
+        - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
+          costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
+
+        Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
+        for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
+        referred ones are in neither.
+    groups : str or list of str, optional
+        How far groups of rows may differ, such as ``"equal_opportunity <= 0.05"``: each group gets a threshold of its
+        own. `sensitive` of `fit`, `retune` and `predict` says which group a row is in. The difference between the
+        highest and the lowest rate of a group is that of the recall (``"equal_opportunity"``), of the false positive
+        rate (``"predictive_equality"``), of the share of rows called positive (``"demographic_parity"``), or of the
+        first two (``"equalized_odds"``). Confidence bounds must keep it, or with [empirical] the rates of the rows at
+        hand. Small groups are drawn towards all rows.
     confidence_level : float, default=0.95
-        Level of `threshold_interval_` and of constraints.
+        Level of `threshold_interval_`, of constraints, of `abstain` and of `groups`.
     pos_label : label, optional
         The positive class. By default that of the scorer if it names one, else that of the estimator (of the last step
         of a pipeline) if it has one, as a `BinaryNetClassifier` has, else ``classes_[1]``.
@@ -143,6 +163,21 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     constraint_report_ : list of dict
         For each constraint its estimate and bound at the threshold, the nearest bound that any threshold (of
         `thresholds`) reaches, and the number of positives that it would need.
+    refer_band_ : tuple of float or None
+        The two thresholds of `abstain`: no below the first, yes from the second on. An infinite one is never reached:
+        nobody is called so.
+    refer_report_ : dict or None
+        What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
+        of referral the mean ``cost`` of a row.
+    group_thresholds_ : dict or None
+        The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
+    group_report_ : dict or None
+        ``constraints``, each with its ``estimate`` on the rows and its ``bound``; ``satisfied``, whether all of them
+        are shown to hold; ``groups``, by name the ``threshold``, the rates compared with their intervals, the rows of
+        each class (``n_positive``, ``n_negative``) and ``own_weight``, the weight that the group's own shares of
+        positives and of negatives had beside those of all rows; ``score`` and, with the one threshold for all rows,
+        ``common_score``.
     oof_scores_ : ndarray of shape (n_samples,)
         Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if a row was held out
         several times.
@@ -162,11 +197,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Notes
     -----
     **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own: `best_threshold_` has
-    shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L), and `curve_`,
-    `fold_curves_`, `constraint_satisfied_`, `constraint_report_` have an entry for each label; `common_threshold_` is
-    the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels, and rare
-    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds together. Constraints
-    hold for each label by itself; a dict ``{label number: constraint}`` gives them to some labels only.
+    shape (L,), `threshold_interval_` and `refer_band_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L),
+    and `curve_`, `fold_curves_`, `constraint_satisfied_`, `constraint_report_`, `refer_report_` have an entry for each
+    label; `common_threshold_` is the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label)
+    averages over labels, and rare labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all
+    thresholds together. Constraints hold for each label by itself; a dict ``{label number: constraint}`` gives them to
+    some labels only.
 
     A matrix of two columns with exactly one 1 in every row is one yes/no question in one-hot form, and a warning says
     so. Other values than 0 and 1 are refused.
@@ -219,6 +255,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator_: Any
     estimators_: list[Any]
     best_threshold_: Any
+    refer_band_: Any
+    group_thresholds_: dict[Any, float] | None
     oof_scores_: NDArray[np.float64]
     pos_label_: Any
     _labels: NDArray[Any] | None
@@ -237,6 +275,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         selection: Any = "stable",
+        abstain: Any = None,
+        groups: Any = None,
         confidence_level: float = 0.95,
         pos_label: Any = None,
         response_method: str = "auto",
@@ -253,6 +293,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.constraint = constraint
         self.costs = costs
         self.selection = selection
+        self.abstain = abstain
+        self.groups = groups
         self.confidence_level = confidence_level
         self.pos_label = pos_label
         self.response_method = response_method
@@ -265,7 +307,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.store_cv_results = store_cv_results
 
     # ------------------------------------------------------------------ fitting
-    def fit(self, X: Any, y: ArrayLike, *, costs: ArrayLike | None = None, **params: Any) -> ThresholdTunerCV:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        costs: ArrayLike | None = None,
+        sensitive: ArrayLike | None = None,
+        **params: Any,
+    ) -> ThresholdTunerCV:
         """Fit the classifier and tune its threshold.
 
         Parameters
@@ -277,6 +327,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each row, for ``scoring="cost"``: of a false positive and of a false negative; or of tn, fp, fn,
             tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, for `groups`; kept for `retune`. (`groups` among `params` is scikit-learn's, for the
+            splitter.)
         **params : dict
             With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
             that is passed. Without it, `sample_weight` goes to the estimator and to the curve, `groups` to the
@@ -293,7 +346,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         y = self._read_labels(X, y)
         n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
-        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None)
+        asked = {"abstain": self.abstain, "groups": self.groups}
+        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None, **asked)
+        groups = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
+        if request.parity and groups is None:
+            raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
@@ -334,6 +391,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             metadata=routed.scorer.score,
             keep_rows=request.objective.metric is None,
             probability=fitted.method == "predict_proba",
+            groups=groups,
         )
         tuned = self._tune(evidence, request, seed)
         # Nothing is stored before this line: a fit that fails leaves an earlier one as it was.
@@ -389,11 +447,14 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "cv."
             )
 
-    def _request(self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool) -> _tuning.Request:
+    def _request(
+        self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool, **asked: Any
+    ) -> _tuning.Request:
         return _tuning.resolve_request(
             scoring,
             constraint,
             costs,
+            **asked,
             n_labels=n_labels,
             row_costs=row_costs,
             selection=self.selection,
@@ -455,6 +516,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             lines = [line for label in labels for line in label.constraint_report]
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
+        _tuning.warn_of_bands([label.refer_report for label in labels])
+        _tuning.warn_of_groups(labels[0].group_report)
         columns = zip(*labels, strict=True)
         attributes: dict[str, Any] = {f"{name}_": list(c) for name, c in zip(labels[0]._fields, columns, strict=True)}
         if self.store_cv_results:
@@ -462,6 +525,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if len(labels) == 1:  # one question is published without its list
             attributes = {name: values[0] for name, values in attributes.items()}
         else:
+            attributes |= dict.fromkeys(("group_thresholds_", "group_report_"))
+            if request.band is None:
+                attributes |= dict.fromkeys(("refer_band_", "refer_report_"))
+            else:
+                attributes["refer_band_"] = np.array(attributes["refer_band_"])
             for name in ("best_threshold_", "threshold_interval_", "constraint_satisfied_"):
                 attributes[name] = np.array(attributes[name])
             attributes["fold_thresholds_"] = np.column_stack(attributes["fold_thresholds_"])
@@ -475,6 +543,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         prevalence: ArrayLike | None = None,
+        abstain: Any = None,
+        groups: Any = None,
+        sensitive: ArrayLike | None = None,
     ) -> ThresholdTunerCV:
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
 
@@ -491,6 +562,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         prevalence : float in (0, 1), optional
             Share of positives to expect where the classifier will be used: the rows are
             reweighted to it. For several labels one share for all, or one for each.
+        abstain : float, str, list of str or dict, optional
+            Rows to refer to a person. Pass ``[]`` to drop the constructor's.
+        groups : str or list of str, optional
+            How far groups may differ. Pass ``[]`` to drop the constructor's.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row that `fit` was given, if not as it said there.
 
         Returns
         -------
@@ -498,6 +575,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         constraint = self.constraint if constraint is None else constraint
+        asked = {
+            "abstain": self.abstain if abstain is None else abstain,
+            "groups": self.groups if groups is None else groups,
+        }
         if scoring is None:
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
         held_out = ~np.isnan(self.oof_scores_)
@@ -505,12 +586,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
-        request = self._request(scoring, constraint, costs, len(evidence), by_row)
+        request = self._request(scoring, constraint, costs, len(evidence), by_row, **asked)
         if request.objective.metric is None:
             raise ValueError(
                 f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune with a metric of the "
                 "counts, or fit anew."
             )
+        if sensitive is not None:
+            told = _tuning.read_groups(sensitive, len(held_out)).at(np.flatnonzero(held_out))
+            evidence = [replace(part, groups=told) for part in evidence]
         self.__dict__.update(self._tune(evidence, request, self._seed))
         self._prevalence = shares
         return self
@@ -546,24 +630,83 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict labels: positive where the score reaches `best_threshold_`.
+    def _scores(self, X: Any) -> NDArray[np.float64]:
+        """Return the score of the positive class, (n,), or of each label, (n, L)."""
+        check_is_fitted(self, "estimator_")
+        values, method = self._response(X, self._response_method), self._response_method
+        return values if self._labels is None else _tuning.binary_scores(values, method, self.classes_, self._labels[1])
+
+    def _thresholds(self, n_samples: int, sensitive: ArrayLike | None) -> Any:
+        """Return the threshold of all rows, or of each where they differ between groups."""
+        if self.group_thresholds_ is None:
+            return self.best_threshold_
+        return _tuning.row_thresholds(sensitive, n_samples, self.group_thresholds_)
+
+    def decide(self, X: Any, *, sensitive: ArrayLike | None = None) -> NDArray[np.int_]:
+        """Decide for each row: 1 for the positive class, -1 for the negative one, and 0 for rows to be referred.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
+
+        Returns
+        -------
+        ndarray of int, shape (n_samples,) or (n_samples, n_labels)
+            1 where the score reaches the upper threshold of `refer_band_` and -1 where it lies below the lower one.
+            Without a band the two are the same threshold, and no row is referred.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> model = LogisticRegression(solver="newton-cholesky")
+        >>> tuned = ThresholdTunerCV(model, abstain=0.1).fit(X, y)
+        >>> decided = tuned.decide(X)
+        >>> bool((decided == 0).mean() < 0.1), bool(tuned.refer_report_["error_rate"] < 0.03)
+        (True, True)
+        """
+        scores = self._scores(X)
+        if self.refer_band_ is not None:
+            return th.place(scores, *np.transpose(self.refer_band_))
+        return np.where(th.decide(scores, self._thresholds(len(scores), sensitive)), 1, -1)
+
+    def predict(self, X: Any, *, referred: Any = None, sensitive: ArrayLike | None = None) -> NDArray[Any]:
+        """Predict labels: positive where the score reaches the threshold, or as `decide` does where rows are referred.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        referred : label, optional
+            With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
+            with the decision of `best_threshold_` under the mask.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Labels as in `y`; an indicator matrix for several labels.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`.
         """
-        check_is_fitted(self, "estimator_")
-        values, method = self._response(X, self._response_method), self._response_method
-        if self._labels is None:
-            return th.decide(values, self.best_threshold_).astype(int)
-        scores = _tuning.binary_scores(values, method, self.classes_, self._labels[1])
-        return self._labels[th.decide(scores, self.best_threshold_).astype(int)]
+        scores = self._scores(X)
+        single = th.decide(scores, self._thresholds(len(scores), sensitive))
+        if self.refer_band_ is None:
+            return single.astype(int) if self._labels is None else self._labels[single.astype(int)]
+        decisions = th.place(scores, *np.transpose(self.refer_band_))
+        return _tuning.label_decisions(decisions, single, self._labels, referred)
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

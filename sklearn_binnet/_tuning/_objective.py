@@ -35,7 +35,7 @@ class Objective:
     takes_weight: bool = True
     is_cost: bool = False
     bayes: float | None = None
-    """For costs: the cheapest threshold on calibrated probabilities."""
+    """For costs and net benefit: the best threshold on calibrated probabilities."""
 
     def utility(self, tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
         """Return the value to maximise at each cut."""
@@ -127,13 +127,13 @@ def _resolve_name(name: str, cost: Objective | None) -> Objective:
             )
         return cost
     if metric := th.find_metric(name):
-        return Objective(name, metric)
+        return Objective(name, metric, bayes=metric.bayes)
     if name == "fbeta":
         raise ValueError("`scoring='fbeta'` does not say which beta; write it into the name, such as 'f2' or 'f0.5'.")
     if name not in get_scorer_names():
         raise ValueError(
             f"`scoring` names the unknown metric {name!r}; choose one of "
-            f"{sorted([*th.METRICS, *th.ALIASES, 'cost', 'f2', 'f0.5'])} or a threshold metric of "
+            f"{sorted([*th.METRICS, *th.ALIASES, 'cost', 'f2', 'f0.5', 'net_benefit@0.2'])} or a threshold metric of "
             "sklearn.metrics.get_scorer_names()."
         )
     return _resolve_scorer(get_scorer(name), name)
