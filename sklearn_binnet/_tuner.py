@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -73,8 +74,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         - the name of a metric of the decisions: every such name of scikit-learn, and ``"youden"``,
           ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``, ``"f2"``, ``"f0.5"`` (any beta),
-          ``"cost"``. Metrics of which less is better, such as ``"fpr"``, are minimised, and `best_score_` is their
-          negative;
+          ``"cost"``, ``"net_benefit@0.2"`` (any threshold probability). Metrics of which less is better, such as
+          ``"fpr"``, are minimised, and `best_score_` is their negative;
         - a scorer from :func:`sklearn.metrics.make_scorer`, with its parameters;
         - a callable ``f(tn, fp, fn, tp)``, which gets arrays of weighted counts;
         - a callable ``f(estimator, X, y)``.
@@ -98,8 +99,27 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
         callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
         threshold.
+    abstain : float, str, list of str or dict, optional
+        Rows to refer to a person: yes from an upper threshold on, no below a lower one, and the band between them
+        referred (see `decide` and `predict`). One of
+
+        - the share of rows that may be referred, such as 0.1: the band of fewest mistakes;
+        - bounds on the decided rows, such as ``["precision >= 0.95", "npv >= 0.99"]``: the fewest rows are referred;
+        - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
+          costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
+
+        Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
+        for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
+        referred ones are in neither.
+    groups : str or list of str, optional
+        How far groups of rows may differ, such as ``"equal_opportunity <= 0.05"``: each group gets a threshold of its
+        own. `sensitive` of `fit`, `retune` and `predict` says which group a row is in. The difference between the
+        highest and the lowest rate of a group is that of the recall (``"equal_opportunity"``), of the false positive
+        rate (``"predictive_equality"``), of the share of rows called positive (``"demographic_parity"``), or of the
+        first two (``"equalized_odds"``). Confidence bounds must keep it, or with [empirical] the rates of the rows at
+        hand. Small groups are drawn towards all rows.
     confidence_level : float, default=0.95
-        Level of `threshold_interval_` and of constraints.
+        Level of `threshold_interval_`, of constraints, of `abstain` and of `groups`.
     pos_label : label, optional
         The positive class. By default that of the scorer if it names one, else that of the estimator (of the last step
         of a pipeline) if it has one, as a `BinaryNetClassifier` has, else ``classes_[1]``.
@@ -157,6 +177,21 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     constraint_report_ : list of dict
         For each constraint its estimate and bound at the threshold, the nearest bound that any threshold (of
         `thresholds`) reaches, and the number of positives that it would need.
+    refer_band_ : tuple of float or None
+        The two thresholds of `abstain`: no below the first, yes from the second on. An infinite one is never reached:
+        nobody is called so.
+    refer_report_ : dict or None
+        What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
+        of referral the mean ``cost`` of a row.
+    group_thresholds_ : dict or None
+        The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
+    group_report_ : dict or None
+        ``constraints``, each with its ``estimate`` on the rows and its ``bound``; ``satisfied``, whether all of them
+        are shown to hold; ``groups``, by name the ``threshold``, the rates compared with their intervals, the rows of
+        each class (``n_positive``, ``n_negative``) and ``own_weight``, the weight that the group's own shares of
+        positives and of negatives had beside those of all rows; ``score`` and, with the one threshold for all rows,
+        ``common_score``.
     oof_scores_ : ndarray of shape (n_samples,)
         Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if a row was held out
         several times.
@@ -176,11 +211,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Notes
     -----
     **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own: `best_threshold_` has
-    shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L), and `curve_`,
-    `fold_curves_`, `constraint_satisfied_`, `constraint_report_` have an entry for each label; `common_threshold_` is
-    the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels, and rare
-    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds together. Constraints
-    hold for each label by itself; a dict ``{label number: constraint}`` gives them to some labels only.
+    shape (L,), `threshold_interval_` and `refer_band_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L),
+    and `curve_`, `fold_curves_`, `constraint_satisfied_`, `constraint_report_`, `refer_report_` have an entry for each
+    label; `common_threshold_` is the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label)
+    averages over labels, and rare labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all
+    thresholds together. Constraints hold for each label by itself; a dict ``{label number: constraint}`` gives them to
+    some labels only.
 
     A matrix of two columns with exactly one 1 in every row is one yes/no question in one-hot form, and a warning says
     so. Other values than 0 and 1 are refused.
@@ -234,6 +270,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator_: Any
     estimators_: list[Any]
     best_threshold_: Any
+    refer_band_: Any
+    group_thresholds_: dict[Any, float] | None
     oof_scores_: NDArray[np.float64]
     pos_label_: Any
     _labels: NDArray[Any] | None
@@ -254,6 +292,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         selection: Any = "stable",
+        abstain: Any = None,
+        groups: Any = None,
         confidence_level: float = 0.95,
         pos_label: Any = None,
         response_method: str = "auto",
@@ -271,6 +311,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.constraint = constraint
         self.costs = costs
         self.selection = selection
+        self.abstain = abstain
+        self.groups = groups
         self.confidence_level = confidence_level
         self.pos_label = pos_label
         self.response_method = response_method
@@ -284,7 +326,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.store_cv_results = store_cv_results
 
     # ------------------------------------------------------------------ fitting
-    def fit(self, X: Any, y: ArrayLike, *, costs: ArrayLike | None = None, **params: Any) -> ThresholdTunerCV:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        costs: ArrayLike | None = None,
+        sensitive: ArrayLike | None = None,
+        **params: Any,
+    ) -> ThresholdTunerCV:
         """Fit the classifier and tune its threshold.
 
         Parameters
@@ -296,6 +346,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each row, for ``scoring="cost"``: of a false positive and of a false negative; or of tn, fp, fn,
             tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, for `groups`; kept for `retune`. (`groups` among `params` is scikit-learn's, for the
+            splitter.)
         **params : dict
             With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
             that is passed. Without it, `sample_weight` goes to the estimator and to the curve, `groups` to the
@@ -312,7 +365,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         y = self._read_labels(X, y)
         n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
-        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None)
+        asked = {"abstain": self.abstain, "groups": self.groups}
+        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None, **asked)
+        groups = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
+        if request.parity and groups is None:
+            raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
@@ -353,6 +410,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             metadata=routed.scorer.score,
             keep_rows=request.objective.metric is None,
             probability=fitted.method == "predict_proba",
+            groups=groups,
         )
         calibrations = None
         if self.calibrate:
@@ -414,11 +472,14 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "cv."
             )
 
-    def _request(self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool) -> _tuning.Request:
+    def _request(
+        self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool, **asked: Any
+    ) -> _tuning.Request:
         return _tuning.resolve_request(
             scoring,
             constraint,
             costs,
+            **asked,
             n_labels=n_labels,
             row_costs=row_costs,
             selection=self.selection,
@@ -480,6 +541,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             lines = [line for label in labels for line in label.constraint_report]
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
+        _tuning.warn_of_bands([label.refer_report for label in labels])
+        _tuning.warn_of_groups(labels[0].group_report)
         columns = zip(*labels, strict=True)
         attributes: dict[str, Any] = {f"{name}_": list(c) for name, c in zip(labels[0]._fields, columns, strict=True)}
         if self.store_cv_results:
@@ -487,6 +550,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if len(labels) == 1:  # one question is published without its list
             attributes = {name: values[0] for name, values in attributes.items()}
         else:
+            attributes |= dict.fromkeys(("group_thresholds_", "group_report_"))
+            if request.band is None:
+                attributes |= dict.fromkeys(("refer_band_", "refer_report_"))
+            else:
+                attributes["refer_band_"] = np.array(attributes["refer_band_"])
             for name in ("best_threshold_", "threshold_interval_", "constraint_satisfied_"):
                 attributes[name] = np.array(attributes[name])
             attributes["fold_thresholds_"] = np.column_stack(attributes["fold_thresholds_"])
@@ -500,6 +568,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         prevalence: ArrayLike | None = None,
+        abstain: Any = None,
+        groups: Any = None,
+        sensitive: ArrayLike | None = None,
     ) -> ThresholdTunerCV:
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
 
@@ -516,6 +587,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         prevalence : float in (0, 1), optional
             Share of positives to expect where the classifier will be used: the rows are
             reweighted to it. For several labels one share for all, or one for each.
+        abstain : float, str, list of str or dict, optional
+            Rows to refer to a person. Pass ``[]`` to drop the constructor's.
+        groups : str or list of str, optional
+            How far groups may differ. Pass ``[]`` to drop the constructor's.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row that `fit` was given, if not as it said there.
 
         Returns
         -------
@@ -523,6 +600,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         constraint = self.constraint if constraint is None else constraint
+        asked = {
+            "abstain": self.abstain if abstain is None else abstain,
+            "groups": self.groups if groups is None else groups,
+        }
         if scoring is None:
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
         held_out = ~np.isnan(self.oof_scores_)
@@ -530,12 +611,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
-        request = self._request(scoring, constraint, costs, len(evidence), by_row)
+        request = self._request(scoring, constraint, costs, len(evidence), by_row, **asked)
         if request.objective.metric is None:
             raise ValueError(
                 f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune with a metric of the "
                 "counts, or fit anew."
             )
+        if sensitive is not None:
+            told = _tuning.read_groups(sensitive, len(held_out)).at(np.flatnonzero(held_out))
+            evidence = [replace(part, groups=told) for part in evidence]
         self.__dict__.update(self._tune(evidence, request, self._seed))
         self._prevalence = shares
         return self
@@ -699,10 +783,14 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return calibrations[0] if len(calibrations) == 1 else calibrations
 
     # ------------------------------------------------------------------ predictions
-    def _scores(self, X: Any, models: Sequence[Any]) -> NDArray[np.float64]:
-        """Return the scores that thresholds are compared with, (n,) or (n, L): the mean over models, calibrated."""
+    def _scores(self, X: Any, models: Sequence[Any] | None = None) -> NDArray[np.float64]:
+        """Return what thresholds are compared with: the score of the positive class, (n,), or of each label, (n, L).
+
+        It is the mean over `models`, by default those that predictions average, and calibrated with `calibrate`.
+        """
+        check_is_fitted(self, "estimator_")
         method = self._response_method
-        scores = _tuning.average_response(models, X, [method])
+        scores = _tuning.average_response(models or [self.estimator_, *self.estimators_], X, [method])
         if self._labels is not None:
             scores = _tuning.binary_scores(scores, method, self.classes_, self._labels[1])
         return scores if self._calibrations is None else _tuning.calibrate(scores, self._calibrations)
@@ -712,8 +800,53 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
 
-    def predict(self, X: Any, *, costs: ArrayLike | None = None) -> NDArray[Any]:
-        """Predict labels: positive where the score reaches `best_threshold_`, or where that is cheaper.
+    def _thresholds(self, n_samples: int, sensitive: ArrayLike | None) -> Any:
+        """Return the threshold of all rows, or of each where they differ between groups."""
+        if self.group_thresholds_ is None:
+            return self.best_threshold_
+        return _tuning.row_thresholds(sensitive, n_samples, self.group_thresholds_)
+
+    def decide(self, X: Any, *, sensitive: ArrayLike | None = None) -> NDArray[np.int_]:
+        """Decide for each row: 1 for the positive class, -1 for the negative one, and 0 for rows to be referred.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
+
+        Returns
+        -------
+        ndarray of int, shape (n_samples,) or (n_samples, n_labels)
+            1 where the score reaches the upper threshold of `refer_band_` and -1 where it lies below the lower one.
+            Without a band the two are the same threshold, and no row is referred.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> model = LogisticRegression(solver="newton-cholesky")
+        >>> tuned = ThresholdTunerCV(model, abstain=0.1).fit(X, y)
+        >>> decided = tuned.decide(X)
+        >>> bool((decided == 0).mean() < 0.1), bool(tuned.refer_report_["error_rate"] < 0.03)
+        (True, True)
+        """
+        scores = self._scores(X)
+        if self.refer_band_ is not None:
+            return th.place(scores, *np.transpose(self.refer_band_))
+        return np.where(th.decide(scores, self._thresholds(len(scores), sensitive)), 1, -1)
+
+    def predict(
+        self, X: Any, *, costs: ArrayLike | None = None, referred: Any = None, sensitive: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """Predict labels: positive where the score reaches the threshold, or as `decide` does where rows are referred.
 
         Parameters
         ----------
@@ -721,21 +854,50 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each of these rows, as in `fit`. Each row is then decided by its own costs and its calibrated
             probability (`calibration_`): it is positive where that costs no more on average. `best_threshold_` and
-            constraints take no part. For one yes/no question only.
+            constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
+        referred : label, optional
+            With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
+            with the decision of `best_threshold_` under the mask.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Labels as in `y`; an indicator matrix for several labels.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`; `costs` have the wrong shape, or come with
+            several labels, a band or groups.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> tuned = ThresholdTunerCV(GaussianNB()).fit(X, y)
+        >>> costs = np.column_stack([np.ones(569), np.linspace(1, 50, 569)])  # false alarm, miss
+        >>> int(tuned.predict(X).sum()), int(tuned.predict(X, costs=costs).sum())
+        (349, 432)
         """
         check_is_fitted(self, "estimator_")
-        by_row = None if costs is None else _tuning.check_new_costs(costs, _num_samples(X), len(self._evidence))
-        scores = self._scores(X, [self.estimator_, *self.estimators_])
-        if by_row is None:
-            positive = th.decide(scores, self.best_threshold_)
-        else:
-            positive = _tuning.cheapest(self.calibration_(scores), by_row)
-        return positive.astype(int) if self._labels is None else self._labels[positive.astype(int)]
+        by_row = None
+        if costs is not None:
+            shared = self.refer_band_ is None and self.group_thresholds_ is None
+            by_row = _tuning.check_new_costs(costs, _num_samples(X), len(self._evidence), shared)
+        scores = self._scores(X)
+        if by_row is not None:
+            assert self._labels is not None  # several labels are refused
+            return self._labels[_tuning.cheapest(self.calibration_(scores), by_row).astype(int)]
+        single = th.decide(scores, self._thresholds(len(scores), sensitive))
+        if self.refer_band_ is None:
+            return single.astype(int) if self._labels is None else self._labels[single.astype(int)]
+        decisions = th.place(scores, *np.transpose(self.refer_band_))
+        return _tuning.label_decisions(decisions, single, self._labels, referred)
 
     @available_if(_gives("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -753,7 +915,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         if self._calibrations is None:
             return self._response(X, "predict_proba")
-        probability = self._scores(X, [self.estimator_, *self.estimators_])
+        probability = self._scores(X)
         if self._labels is None:
             return probability
         columns = [1 - probability, probability]

@@ -263,6 +263,24 @@ def test_bad_costs(costs, message):
         tuned.predict(X, costs=costs)
 
 
+def test_costs_pass_over_no_band_and_no_groups():
+    sensitive = np.where(X[:, 0] > 0, "a", "b")
+    tuned = ThresholdTunerCV(LogisticRegression(), abstain=0.1).fit(X, Y, sensitive=sensitive)
+    expected = ThresholdTunerCV(LogisticRegression()).fit(X, Y).predict(X, costs=ROW_COSTS)
+    for asked in ({"abstain": 0.1}, {"abstain": [], "groups": "equal_opportunity <= 0.5"}):
+        with pytest.raises(ValueError, match=r"`costs` decide each row by itself.*retune\(abstain=\[\], groups=\[\]\)"):
+            tuned.retune(**asked).predict(X, costs=ROW_COSTS)
+    np.testing.assert_array_equal(tuned.retune(abstain=[], groups=[]).predict(X, costs=ROW_COSTS), expected)
+
+
+def test_a_band_of_calibrated_probabilities():
+    tuned = ThresholdTunerCV(LinearSVC(class_weight="balanced"), abstain=0.1, calibrate=True).fit(X, Y)
+    low, high = tuned.refer_band_
+    probability = tuned.predict_proba(X)[:, 1]
+    np.testing.assert_array_equal(tuned.decide(X), np.where(probability >= high, 1, np.where(probability < low, -1, 0)))
+    assert 0 < low < high < 1
+
+
 def test_bad_calibrate():
     with pytest.raises(ValueError, match="'calibrate' parameter"):
         ThresholdTunerCV(LogisticRegression(), calibrate="isotonic").fit(X, Y)

@@ -7,9 +7,12 @@
 - `_calibration.py`: from scores to probabilities, and decisions by each row's own costs
 - `_prevalence.py`: the share of positives among rows without labels
 - `_uncertain.py`: costs and shares of positives that are known up to a range
+- `_by_group.py`: a threshold for each group of rows, with a tolerance for their difference
+- `_refer.py`: two thresholds with a band of rows between them that are referred
 - `_row_scorers.py`: scorers that are no function of the counts
 """
 
+from sklearn_binnet._tuning._by_group import read_groups, row_thresholds, warn_of_groups
 from sklearn_binnet._tuning._calibration import Calibration, calibrate, cheapest
 from sklearn_binnet._tuning._crossfit import (
     average_response,
@@ -31,6 +34,7 @@ from sklearn_binnet._tuning._objective import (
     routed_scorer,
 )
 from sklearn_binnet._tuning._prevalence import PrevalenceEstimate, estimate_prevalence
+from sklearn_binnet._tuning._refer import label_decisions, warn_of_bands
 from sklearn_binnet._tuning._tune import Request, recost, resolve_request, tune
 from sklearn_binnet._tuning._uncertain import read_scenarios, worst_regret
 
@@ -50,16 +54,21 @@ __all__ = [
     "cross_fit",
     "estimate_prevalence",
     "fit_folds",
+    "label_decisions",
     "label_scores",
     "make_splits",
+    "read_groups",
     "read_scenarios",
     "recost",
     "resolve_request",
     "resolve_scoring",
     "route_unrouted",
     "routed_scorer",
+    "row_thresholds",
     "tune",
     "use_own",
     "use_prefit",
+    "warn_of_bands",
+    "warn_of_groups",
     "worst_regret",
 ]
