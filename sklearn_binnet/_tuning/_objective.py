@@ -264,8 +264,8 @@ def check_row_costs(costs: ArrayLike, n_samples: int) -> NDArray[np.float64]:
     values = _numbers(costs)
     if values.shape[:1] != (n_samples,) or values.shape[1:] not in ((2,), (4,), (2, 2)):
         raise ValueError(
-            f"`costs` in fit must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for tn, "
-            f"fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for all rows is the constructor's "
+            f"`costs` in fit must have one entry for each row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for "
+            f"tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for all rows is the constructor's "
             "parameter `costs`."
         )
     if values.shape[1:] == (2,):
