@@ -19,6 +19,7 @@ from scipy.special import expit
 from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._config import FitConfig
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._labels import strata, validation_split
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
@@ -56,12 +57,14 @@ class Rows:
         return len(self.X)
 
 
+@stored
 @dataclass(frozen=True)
 class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
     networks: Fitted
-    optimizer_states: list[list[NDArray[Any]]]
+    optimizer_states: list[list[NDArray[Any]] | None]
+    """Of every network; None where nobody asked for it, so that a fit that goes on starts the optimizer afresh."""
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
     optimizer: dict[str, Any]

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sklearn_binnet._files._plain import stored
+
 MAX_LEVELS = 254
 """Most levels that a category keeps. These are the most frequent ones; rarer levels count as unknown."""
 UNKNOWN = -1.0
@@ -20,6 +22,7 @@ _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 _CATEGORICAL_DTYPES = frozenset(("CategoricalDtype", "StringDtype", "Categorical", "Enum", "String", "Utf8"))
 
 
+@stored
 @dataclass(frozen=True)
 class Table:
     """How the columns of a table become numbers, learnt in `fit`.

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
@@ -60,6 +61,7 @@ class _Folded(NamedTuple):
     """(kernel, bias) of every layer."""
 
 
+@stored
 @dataclass(frozen=True)
 class Spec:
     """What shapes the network, without its rates and weights."""
@@ -134,6 +136,7 @@ class Spec:
         return _Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
 
 
+@stored
 @dataclass(frozen=True)
 class BuiltinNetwork:
     """The built-in network as the engine trains it; columns come encoded."""
@@ -241,12 +244,24 @@ class BuiltinNetwork:
         return FittedBuiltin(self, [list(weights) for weights in members])
 
 
+@stored
 class FittedBuiltin(Fitted):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
     def __init__(self, network: BuiltinNetwork, weights: list[list[NDArray[np.float32]]]):
         super().__init__(network.encoder, weights, network.n_labels)
         self._network = network
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        return {"network": self._network, "weights": self.weights, "temperature": self.temperature}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedBuiltin:
+        """Return the networks that `to_state` described."""
+        fitted = cls(state["network"], state["weights"])
+        fitted.temperature = state["temperature"]
+        return fitted
 
     @cached_property
     def _folded(self) -> _Folded:
