@@ -12,6 +12,9 @@ ORDER = (
     "plot_overfitting.py",
     "plot_red_wine.py",
     "plot_costs_and_constraints.py",
+    "plot_decision_curve.py",
+    "plot_refer.py",
+    "plot_groups.py",
     "plot_grid_search.py",
     "plot_from_scikeras.py",
 )
