@@ -27,7 +27,7 @@ from sklearn_binnet._compat import (
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
 from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_weights, target_weights
-from sklearn_binnet._networks._builtin import ACTIVATIONS
+from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
