@@ -38,6 +38,9 @@ from sklearn_binnet._training._types import EpochReport
 _NO_LABELS = object()
 
 
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 class _Prepared(NamedTuple):
     """Checked input of a fit."""
 
@@ -484,8 +487,28 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ predictions
     def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        return self._fitted.logits(self._checked(X))
+        if "_fitted" not in vars(self):
+            check_is_fitted(self)
+        columns: Any = X if self._is_clean(X) else self._checked(X)
+        return self._fitted.logits(columns)
+
+    def _is_clean(self, X: Any) -> bool:
+        """Return whether `_checked` would give X back as it is, without a word.
+
+        scikit-learn's checks take longer than the prediction of a single row.
+        """
+        if (
+            type(X) is not np.ndarray
+            or X.dtype not in _FLOATS
+            or X.ndim != 2
+            or X.shape[1] != self.n_features_in_
+            or not len(X)
+            or self._table is not None
+            or hasattr(self, "feature_names_in_")
+        ):
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(X.sum()))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the positive label where its probability is at least `threshold`, else the other one.
@@ -787,7 +810,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         """Return whether a fit with these parameters fills missing numbers in."""
-        return encoding_of(self.get_params(deep=False)) is not None
+        return encoding_of({"encoding": self.encoding, "model": self.model}) is not None
 
     def _without_levels_of(self, used: Any, X: Any, columns: NDArray[Any], start: Start | None) -> NDArray[Any]:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
