@@ -28,7 +28,7 @@ from sklearn_binnet._compat import (
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
 from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_weights, target_weights
-from sklearn_binnet._networks._builtin import ACTIVATIONS
+from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import (
@@ -48,6 +48,7 @@ from sklearn_binnet._training._types import EpochReport
 
 _NO_LABELS = object()
 _SPARSE_BLOCK_VALUES = 1 << 22
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class _Prepared(NamedTuple):
@@ -500,13 +501,33 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ predictions
     def _logits(self, X: Any) -> NDArray[np.float64]:
-        check_is_fitted(self)
+        if "_fitted" not in vars(self):
+            check_is_fitted(self)
         if sparse.issparse(X) and X.shape[0]:  # dense block by block: all of it may need more than there is memory
             X = X.tocsr()
             rows = max(_SPARSE_BLOCK_VALUES // max(X.shape[1], 1), 1)
             blocks = [self._fitted.logits(self._checked(X[i : i + rows])) for i in range(0, X.shape[0], rows)]
             return np.concatenate(blocks)
-        return self._fitted.logits(self._checked(X))
+        columns: Any = X if self._is_clean(X) else self._checked(X)
+        return self._fitted.logits(columns)
+
+    def _is_clean(self, X: Any) -> bool:
+        """Return whether `_checked` would give X back as it is, without a word.
+
+        scikit-learn's checks take longer than the prediction of a single row.
+        """
+        if (
+            type(X) is not np.ndarray
+            or X.dtype not in _FLOATS
+            or X.ndim != 2
+            or X.shape[1] != self.n_features_in_
+            or not len(X)
+            or self._table is not None
+            or hasattr(self, "feature_names_in_")
+        ):
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(X.sum()))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the positive label where its probability is at least `threshold`, else the other one.
@@ -821,7 +842,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         """Return whether a fit with these parameters fills missing numbers in."""
-        return encoding_of(self.get_params(deep=False)) is not None
+        return encoding_of({"encoding": self.encoding, "model": self.model}) is not None
 
     def _without_levels_of(self, used: Any, X: Any, columns: NDArray[Any], start: Start | None) -> NDArray[Any]:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""

@@ -945,3 +945,22 @@ def test_routing_asks_before_it_passes():
         pytest.raises(UnsetMetadataPassedError, match=r"sample_weight.* not explicitly set"),
     ):
         cross_validate(net(), X, y, cv=2, params={"sample_weight": np.ones(200)})
+
+
+def test_a_clean_matrix_needs_no_checks_and_gets_the_same_answer():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    clf = BinaryNetClassifier(hidden_layer_sizes=(4,), epochs=1, n_estimators=1, random_state=0).fit(
+        X, np.arange(60) % 2
+    )
+    for table in (X, X.astype(np.float32), np.asfortranarray(X), X[::2]):
+        assert clf._is_clean(table)
+        np.testing.assert_array_equal(clf.predict_proba(table), clf.predict_proba(table.tolist()))
+    infinite, missing = X.copy(), X.copy()
+    infinite[3, 1], missing[3, 1] = np.inf, np.nan
+    for other in (X.astype(int), X[:, :2], X[0], X[:0], X.tolist(), infinite, missing):
+        assert not clf._is_clean(other)
+    with pytest.raises(ValueError, match="infinity"):
+        clf.predict(infinite)
+    with pytest.raises(ValueError, match="2 features"):
+        clf.predict(X[:, :2])
+    assert np.isfinite(clf.predict_proba(missing)).all()

@@ -248,10 +248,10 @@ def test_models_of_users_get_no_numbers_for_levels():
 
 def test_an_unknown_level_adds_nothing():
     clf = net(epochs=3).fit(with_pandas(), answer)
-    tables = clf._fitted._folded.tables
-    assert len(tables) == 1
-    assert not tables[0][:, 0].any()
-    assert tables[0][:, 1:].any(axis=(0, 2)).all()
+    for weights in clf._fitted.weights:
+        (table,) = clf._fitted.network().spec.fold(weights).tables
+        assert not table[0].any()
+        assert table[1:].any(axis=1).all()
 
 
 def test_answers_depend_on_what_was_fitted_not_on_parameters_set_since():
