@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -45,6 +45,15 @@ def _estimator_has(method: str) -> Callable[[Any], bool]:
     def check(self: Any) -> bool:
         getattr(getattr(self, "estimator_", self.estimator), method)
         return True
+
+    return check
+
+
+def _gives(method: str) -> Callable[[Any], bool]:
+    """Return a check whether there are calibrated probabilities, or else the estimator's own by a method."""
+
+    def check(self: Any) -> bool:
+        return bool(getattr(self, "_calibrations", self.calibrate)) or _estimator_has(method)(self)
 
     return check
 
@@ -119,6 +128,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     thresholds : int or array-like, optional
         Candidates, if not every threshold may be chosen: that many between the extreme scores, or these. Where no
         candidate satisfies the constraints, `constraint_satisfied_` is False.
+    calibrate : bool, default=False
+        Whether scores are calibrated before anything else (beta calibration, learnt from the out-of-fold scores), so
+        that `predict_proba` gives probabilities at the share of positives that the training rows have. Use it where
+        `estimator` was trained with class weights or resampled rows, or has a `decision_function` only. Thresholds,
+        `oof_scores_` and `curve_` are then about calibrated probabilities.
     cv : int, float, splitter, iterable, "prefit", "oof" or None, default=None
         Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are drawn once.
 
@@ -240,6 +254,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither")],
         "response_method": [StrOptions({"auto", "predict_proba", "decision_function"})],
         "thresholds": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "calibrate": ["boolean"],
         "cv": [
             "cv_object",
             StrOptions({"prefit", "oof"}),
@@ -262,6 +277,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     _labels: NDArray[Any] | None
     """Negative and positive label; None for an indicator matrix."""
     _response_method: str
+    _calibrations: list[_tuning.Calibration] | None
+    """With `calibrate`: from the scores of the estimator to those that are tuned on, for each label."""
     _evidence: list[_tuning.Evidence]
     _prevalence: list[float | None]
     """Share of positives that each label was last tuned for; None as the rows have it."""
@@ -281,6 +298,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         pos_label: Any = None,
         response_method: str = "auto",
         thresholds: Any = None,
+        calibrate: bool = False,
         cv: Any = None,
         ensemble: bool | str = "auto",
         refit: bool = True,
@@ -299,6 +317,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.pos_label = pos_label
         self.response_method = response_method
         self.thresholds = thresholds
+        self.calibrate = calibrate
         self.cv = cv
         self.ensemble = ensemble
         self.refit = refit
@@ -393,6 +412,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             probability=fitted.method == "predict_proba",
             groups=groups,
         )
+        calibrations = None
+        if self.calibrate:
+            calibrations = [_tuning.Calibration.from_evidence(part) for part in evidence]
+            oof_scores = _tuning.calibrate(oof_scores, calibrations)
+            evidence = [part.mapped(one) for part, one in zip(evidence, calibrations, strict=True)]
         tuned = self._tune(evidence, request, seed)
         # Nothing is stored before this line: a fit that fails leaves an earlier one as it was.
         for name in OF_ONE_FIT:
@@ -407,6 +431,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.pos_label_ = labels[1]
         self.oof_scores_ = oof_scores if labels is None else oof_scores[:, 0]
         self._seed, self._response_method, self._labels = seed, fitted.method, labels
+        self._calibrations = calibrations
         for part in evidence:
             part.rows = None
         self._evidence, self._prevalence = evidence, [None] * n_labels
@@ -599,6 +624,127 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._prevalence = shares
         return self
 
+    def retune_uncertain(
+        self, costs: Any, *, prevalence: Any = None, regret: str = "mean", constraint: Any = None
+    ) -> ThresholdTunerCV:
+        """Choose the threshold of least regret where costs, or the share of positives, are not known exactly.
+
+        The regret of a threshold is what it costs more than the best threshold would that one could choose if the costs
+        were known. Nothing is fitted.
+
+        Parameters
+        ----------
+        costs : 2x2 nested sequence
+            ``[[tn, fp], [fn, tp]]`` as in the constructor, where an entry may be a number, a range ``(low, high)`` or
+            a frozen distribution of :mod:`scipy.stats`. Entries vary independently.
+        prevalence : float, range (low, high) or frozen distribution, optional
+            Share of positives to expect, such as the interval of `estimate_prevalence`; as the rows have it if None.
+            For one yes/no question only.
+        regret : {"mean", "worst"}, default="mean"
+            Whether the mean regret is to be least (a range counts as a uniform distribution), or the worst.
+        constraint : str or list of str, optional
+            As in `retune`.
+
+        Returns
+        -------
+        self : ThresholdTunerCV
+            `best_score_` is the negative mean cost, or the negative worst regret.
+
+        Notes
+        -----
+        The cost is linear in each of these numbers, and the best threshold's cost does not depend on the one chosen.
+        So the mean regret is least where the cost at the mean numbers is, and the range has no say. The worst regret is
+        convex in each number, so it lies at a corner of the ranges.
+
+        References
+        ----------
+        Savage (1951), "The theory of statistical decision", JASA 46. Hernández-Orallo, Flach, Ferri (2011), "Brier
+        curves: a new cost-based visualisation of classifier performance", ICML.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> tuned = ThresholdTunerCV(GaussianNB(), pos_label=0).fit(X, y)  # 0 is malignant
+        >>> by_mean = tuned.retune_uncertain([[0, 1], [(2, 40), 0]]).best_threshold_
+        >>> by_mean == tuned.retune(costs=[[0, 1], [21, 0]]).best_threshold_
+        True
+        >>> _ = tuned.retune_uncertain([[0, 1], [(2, 40), 0]], prevalence=(0.01, 0.1), regret="worst")
+        >>> print(f"at worst {-tuned.best_score_:.2f} more than with known costs")
+        at worst 0.06 more than with known costs
+        """
+        check_is_fitted(self, "estimator_")
+        scenarios = _tuning.read_scenarios(costs, prevalence, regret, len(self._evidence))
+        worst = _tuning.worst_regret(self._evidence[0], scenarios) if scenarios.corners else None
+        return self.retune(
+            scoring=worst or "cost",
+            costs=None if worst else scenarios.mean_costs,
+            prevalence=scenarios.mean_prevalence,
+            constraint=constraint,
+        )
+
+    def estimate_prevalence(self, X: Any, *, method: str = "em") -> Any:
+        """Estimate the share of positives among rows without labels.
+
+        It is taken that the rows of each class are as the training rows of that class are, and that only the share of
+        the classes has changed ("label shift"). A warning says where the scores speak against that. The result serves
+        `retune`: ``tuned.retune(prevalence=tuned.estimate_prevalence(X_new).prevalence)``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows from where the classifier will be used.
+        method : {"em", "bbse"}, default="em"
+            "em" is the share of greatest likelihood under calibrated probabilities. "bbse", black-box shift estimation,
+            compares means of scores and needs no calibration. The interval is that of "bbse" for both, at
+            `confidence_level`.
+
+        Returns
+        -------
+        PrevalenceEstimate
+            With the attributes `prevalence`, `interval`, `misfit`, `p_value` and `plausible`. For several labels a list
+            with an entry for each.
+
+        Warns
+        -----
+        UserWarning
+            No share of positives explains the scores: they differ from every mixture of the two classes' out-of-fold
+            scores, by more than chance (p < 0.001) and by more than 0.05 of the rows.
+
+        Notes
+        -----
+        The scores are those of `estimator_` alone, whether or not predictions average more models: their spread is
+        nearest to that of the out-of-fold scores.
+
+        References
+        ----------
+        Saerens, Latinne, Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori probabilities",
+        Neural Computation 14. Lipton, Wang, Smola (2018), "Detecting and correcting for label shift with black box
+        predictors", ICML.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> train, rest = np.arange(300), np.arange(300, 569)
+        >>> new = rest[(y[rest] == 1) | (rest % 4 == 0)]  # most of one class is left out
+        >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+        >>> tuned = ThresholdTunerCV(model).fit(X[train], y[train])
+        >>> estimate = tuned.estimate_prevalence(X[new])
+        >>> print(f"{y[train].mean():.2f} before, {y[new].mean():.2f} now, estimated {estimate.prevalence:.2f}")
+        0.51 before, 0.92 now, estimated 0.92
+        """
+        check_is_fitted(self, "estimator_")
+        scores = self._scores(X, [self.estimator_])
+        return _tuning.estimate_prevalence(self._evidence, scores, method, self.confidence_level)
+
     @property
     def fold_curves_(self) -> list[Any]:
         """Curve of each fold for itself, at the prevalence that `curve_` is at."""
@@ -624,17 +770,35 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             router.add(**{name: part}, method_mapping=MethodMapping().add(callee=callee, caller="fit"))
         return router
 
+    @property
+    def calibration_(self) -> Any:
+        """Map from scores to the probability of the positive class, at the share of positives that `curve_` is at.
+
+        A function of the scores that `best_threshold_` is compared with; for several labels a list of functions. It is
+        learnt from the out-of-fold scores, whether or not `calibrate` is set.
+        """
+        check_is_fitted(self, "estimator_")
+        shares = zip(self._evidence, self._prevalence, strict=True)
+        calibrations = [_tuning.Calibration.from_evidence(part, share) for part, share in shares]
+        return calibrations[0] if len(calibrations) == 1 else calibrations
+
     # ------------------------------------------------------------------ predictions
+    def _scores(self, X: Any, models: Sequence[Any] | None = None) -> NDArray[np.float64]:
+        """Return what thresholds are compared with: the score of the positive class, (n,), or of each label, (n, L).
+
+        It is the mean over `models`, by default those that predictions average, and calibrated with `calibrate`.
+        """
+        check_is_fitted(self, "estimator_")
+        method = self._response_method
+        scores = _tuning.average_response(models or [self.estimator_, *self.estimators_], X, [method])
+        if self._labels is not None:
+            scores = _tuning.binary_scores(scores, method, self.classes_, self._labels[1])
+        return scores if self._calibrations is None else _tuning.calibrate(scores, self._calibrations)
+
     def _response(self, X: Any, method: str) -> NDArray[np.float64]:
         """Return the response of `estimator_`, or the mean over the models that are averaged."""
         check_is_fitted(self, "estimator_")
         return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
-
-    def _scores(self, X: Any) -> NDArray[np.float64]:
-        """Return the score of the positive class, (n,), or of each label, (n, L)."""
-        check_is_fitted(self, "estimator_")
-        values, method = self._response(X, self._response_method), self._response_method
-        return values if self._labels is None else _tuning.binary_scores(values, method, self.classes_, self._labels[1])
 
     def _thresholds(self, n_samples: int, sensitive: ArrayLike | None) -> Any:
         """Return the threshold of all rows, or of each where they differ between groups."""
@@ -679,12 +843,18 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             return th.place(scores, *np.transpose(self.refer_band_))
         return np.where(th.decide(scores, self._thresholds(len(scores), sensitive)), 1, -1)
 
-    def predict(self, X: Any, *, referred: Any = None, sensitive: ArrayLike | None = None) -> NDArray[Any]:
+    def predict(
+        self, X: Any, *, costs: ArrayLike | None = None, referred: Any = None, sensitive: ArrayLike | None = None
+    ) -> NDArray[Any]:
         """Predict labels: positive where the score reaches the threshold, or as `decide` does where rows are referred.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
+            Costs of each of these rows, as in `fit`. Each row is then decided by its own costs and its calibrated
+            probability (`calibration_`): it is positive where that costs no more on average. `best_threshold_` and
+            constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
         referred : label, optional
             With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
             with the decision of `best_threshold_` under the mask.
@@ -699,18 +869,39 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            The groups are missing, or one of them is not known from `fit`.
+            The groups are missing, or one of them is not known from `fit`; `costs` have the wrong shape, or come with
+            several labels, a band or groups.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> tuned = ThresholdTunerCV(GaussianNB()).fit(X, y)
+        >>> costs = np.column_stack([np.ones(569), np.linspace(1, 50, 569)])  # false alarm, miss
+        >>> int(tuned.predict(X).sum()), int(tuned.predict(X, costs=costs).sum())
+        (349, 432)
         """
+        check_is_fitted(self, "estimator_")
+        by_row = None
+        if costs is not None:
+            shared = self.refer_band_ is None and self.group_thresholds_ is None
+            by_row = _tuning.check_new_costs(costs, _num_samples(X), len(self._evidence), shared)
         scores = self._scores(X)
+        if by_row is not None:
+            assert self._labels is not None  # several labels are refused
+            return self._labels[_tuning.cheapest(self.calibration_(scores), by_row).astype(int)]
         single = th.decide(scores, self._thresholds(len(scores), sensitive))
         if self.refer_band_ is None:
             return single.astype(int) if self._labels is None else self._labels[single.astype(int)]
         decisions = th.place(scores, *np.transpose(self.refer_band_))
         return _tuning.label_decisions(decisions, single, self._labels, referred)
 
-    @available_if(_estimator_has("predict_proba"))
+    @available_if(_gives("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, the mean over the averaged models.
+        """Probabilities of the classes, the mean over the averaged models; calibrated with `calibrate`.
 
         Parameters
         ----------
@@ -721,9 +912,16 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, 2) or (n_samples, n_labels)
             Columns in the order of `classes_`; for several labels P(label = 1).
         """
-        return self._response(X, "predict_proba")
+        check_is_fitted(self, "estimator_")
+        if self._calibrations is None:
+            return self._response(X, "predict_proba")
+        probability = self._scores(X)
+        if self._labels is None:
+            return probability
+        columns = [1 - probability, probability]
+        return np.column_stack(columns if self.classes_[1] == self._labels[1] else columns[::-1])
 
-    @available_if(_estimator_has("predict_log_proba"))
+    @available_if(_gives("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithm of `predict_proba`.
 
@@ -736,7 +934,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, 2)
         """
         check_is_fitted(self, "estimator_")
-        if not self.estimators_:
+        if not self.estimators_ and self._calibrations is None:
             return self.estimator_.predict_log_proba(X)
         with np.errstate(divide="ignore"):  # a probability of zero
             return np.log(self.predict_proba(X))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -71,6 +72,15 @@ class Evidence:
             row_costs=None if self.row_costs is None else self.row_costs[places],
             rows=rows,
             groups=None if self.groups is None else self.groups.at(places),
+        )
+
+    def mapped(self, probability_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Evidence:
+        """Return the evidence with other scores, which are probabilities."""
+        return replace(
+            self,
+            scores=probability_of(self.scores),
+            folds=[(places, probability_of(scores)) for places, scores in self.folds],
+            probability=True,
         )
 
     def at_prevalence(self, prevalence: float | None) -> Evidence:
