@@ -284,6 +284,20 @@ def test_row_costs_and_weights_come_back(tmp_path):
     assert again.retune(prevalence=0.2).best_threshold_ == tuned.retune(prevalence=0.2).best_threshold_
 
 
+@pytest.mark.parametrize(
+    "options", [{"calibrate": True, "abstain": 0.1}, {"groups": "equal_opportunity <= 0.5 [empirical]"}], ids=str
+)
+def test_bands_groups_and_calibrations_come_back(options, tmp_path):
+    groups = {"sensitive": np.array(["a", "b"])[(X[:, 3] > 0).astype(int)]} if "groups" in options else {}
+    tuned = ThresholdTunerCV(net(n_estimators=2), **options).fit(X, WORDS, **groups)
+    again = through_a_file(tuned, tmp_path)
+    np.testing.assert_array_equal(again.decide(X, **groups), tuned.decide(X, **groups))
+    np.testing.assert_array_equal(again.predict_proba(X), tuned.predict_proba(X))
+    same_attributes(tuned, again)
+    again.retune(scoring="f1"), tuned.retune(scoring="f1")
+    same_attributes(tuned, again)
+
+
 def test_a_scorer_is_asked_for(tmp_path):
     tuned = ThresholdTunerCV(net(n_estimators=2), scoring=make_scorer(f1_score)).fit(X, y)
     again = through_a_file(tuned, tmp_path)
