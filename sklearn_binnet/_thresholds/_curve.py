@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._metrics import Floats
 
 # Infinite scores are clipped to this, in the curve as in `decide`: no threshold lies above +inf, so
@@ -16,6 +17,7 @@ from sklearn_binnet._thresholds._metrics import Floats
 SCORE_LIMIT = 1e308
 
 
+@stored
 class Counts(NamedTuple):
     """Weight called positive at each cut, by true class, with the sums of squared weights.
 
@@ -109,6 +111,7 @@ def _cut_thresholds(distinct: Floats) -> Floats:
     return np.concatenate([[np.nextafter(distinct[0], np.inf)], middle, distinct[-1:]])
 
 
+@stored
 @dataclass(frozen=True, eq=False)
 class ThresholdCurve:
     """Weighted confusion counts at every decision that the scores allow.
@@ -336,7 +339,9 @@ class ThresholdCurve:
             return np.arange(n_cuts)
         arc = self.arc()
         cuts = np.searchsorted(arc, np.linspace(0, arc[-1], n_bins + 1)).clip(0, n_cuts - 1)
-        return np.unique(np.concatenate([[0], cuts, [n_cuts - 1]]))
+        chosen = np.zeros(n_cuts, dtype=bool)
+        chosen[cuts] = chosen[[0, -1]] = True
+        return np.flatnonzero(chosen)
 
     def arc(self) -> Floats:
         """Add the true and the false positive rate at each cut: the length along the ROC curve.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._curve import SCORE_LIMIT, Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import CountsFunction, Floats
 
@@ -42,6 +43,7 @@ def poisson_sums(
     return np.cumsum(drawn * unit, axis=1)
 
 
+@stored
 @dataclass(frozen=True)
 class ScoreScale:
     """Monotone map between scores and the unbounded, logit-like scale on which thresholds are averaged.
