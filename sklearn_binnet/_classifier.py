@@ -26,11 +26,28 @@ from sklearn_binnet._compat import (
 )
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
-from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_weights, target_weights
+from sklearn_binnet._labels import (
+    ClassWeights,
+    Target,
+    binary_labels,
+    class_weights,
+    moderate,
+    refuse_masked,
+    target_weights,
+)
 from sklearn_binnet._networks._builtin import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
-from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
+from sklearn_binnet._table import (
+    Table,
+    holds_categories,
+    number_error,
+    refuse_dates,
+    refuse_new_categories,
+    without_mask,
+)
+from sklearn_binnet._telling import telling_once
+from sklearn_binnet._training._fork import refuse_in_fork
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
 from sklearn_binnet._training._types import EpochReport
@@ -385,7 +402,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. If training diverges (the loss
             becomes NaN); an earlier fit then stays as it was.
         """
-        with self._all_or_nothing():
+        with telling_once(), self._all_or_nothing():
             prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
             self._store(prepared, self._train(prepared, X, y))
         return self
@@ -419,10 +436,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         [5, 5, 5]
         """
         models = [clone(self) for _ in fits]
-        if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
-            return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
-        prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
-        with ExitStack() as stack:
+        with telling_once(), ExitStack() as stack:
+            if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
+                return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
+            prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
             bar = None
             if self.verbose and prepared:
                 bar = stack.enter_context(progress_bar(prepared[0].config.epochs))
@@ -463,7 +480,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
             since the rows of one call need not have the classes of the stream.
         """
-        with self._all_or_nothing():
+        with telling_once(), self._all_or_nothing():
             start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
@@ -652,6 +669,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         stream: bool = False,
     ) -> _Prepared:
         """Resolve the parameters, and leave out rows without weight."""
+        refuse_in_fork("Training")
         self._check_threshold(target.n_labels)
         weight, used = self._row_weights(columns, sample_weight)
         if not stream and np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of 1/3 are rounded
@@ -760,6 +778,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             categorical = self.categorical_features
             self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
         fills = self._fitted.encoder.encoding is not None if fills is None else fills
+        refuse_masked(None if y is _NO_LABELS else y, "y")
+        X = without_mask(X)
         finite: Any = "allow-nan" if fills else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
         try:
@@ -849,7 +869,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self, X: NDArray[Any], sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        refuse_masked(sample_weight, name)
+        weight = moderate(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
         if not weight.any():  # scikit-learn 1.9 has said so by now
             raise ValueError(
                 f"Sample weights must contain at least one non-zero number, but {name} is 0 for every row."

@@ -138,7 +138,7 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
     seeds = seeds[: len(folds) + 1]
     encoder = _encoder(config, rows, folds, start)
-    network = _network(config, encoder, rows.targets, int(seeds[0, 1]))
+    network = _network(config, encoder, rows.targets, int(seeds[1, 0]))  # it draws the first weights by the way
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
     if start is None:
         weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]

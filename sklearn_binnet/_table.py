@@ -79,6 +79,15 @@ def refuse_dates(X: Any) -> None:
             raise _dates(f"column {name!r}")
 
 
+def without_mask(X: Any) -> Any:
+    """Return a masked array as numbers with NaN where it is masked; anything else as it is."""
+    if not (isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X)):
+        return X
+    if np.issubdtype(X.dtype, np.number):
+        return np.ma.asarray(X, dtype=np.result_type(X.dtype, np.float32)).filled(np.nan)
+    return np.ma.asarray(X, dtype=object).filled(None)
+
+
 def refuse_new_categories(X: Any) -> None:
     """Refuse a DataFrame in which a column of numbers has become one of categories since `fit`."""
     changed = [X.columns[i] for i, now in enumerate(_categorical_by_type(X)) if now] if hasattr(X, "columns") else []
@@ -228,4 +237,11 @@ def _numbers(column: NDArray[Any], called: str) -> NDArray[np.float64]:
             f"{called} of X must hold numbers, got {text!r}. If it holds categories, give it a string or category type "
             "before fit, or name it in categorical_features; a column that held numbers in fit must hold numbers now."
         )
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    try:
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        odd = next((value for value in values if not (value is None or isinstance(value, int | float))), None)
+        raise ValueError(
+            f"{called} of X must hold numbers, got {odd!r} of type {type(odd).__name__}. Turn the column into numbers, "
+            "or leave it out."
+        ) from error

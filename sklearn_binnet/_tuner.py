@@ -28,8 +28,11 @@ from sklearn_binnet._labels import (
     own_pos_label,
     positive_index,
     read_labels,
+    refuse_masked,
+    row_weights,
     two_labels,
 )
+from sklearn_binnet._telling import telling_once
 
 # Rows up to which `ensemble="auto"` averages the fold models: measured up to 15,000, a judgement beyond.
 AUTO_ENSEMBLE_ROWS = 20_000
@@ -286,7 +289,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         self : ThresholdTunerCV
         """
+        with telling_once():
+            return self._fit(X, y, costs, params)
+
+    def _fit(self, X: Any, y: Any, costs: ArrayLike | None, params: dict[str, Any]) -> ThresholdTunerCV:
+        """Fit, as `fit` says."""
         # What was asked for, and of which labels.
+        refuse_masked(y, "y")
         X, y = indexable(X, y)
         self._check_estimator()
         self._validate_params()
@@ -299,6 +308,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
         # Models, and their scores of rows that they were not fitted on.
         routed = self._route(params)
+        weight = routed.scorer.score.get("sample_weight")
+        if weight is not None:
+            routed.scorer.score["sample_weight"] = row_weights(weight, n_samples)
         methods = METHODS if self.response_method == "auto" else [self.response_method]
         if isinstance(self.cv, str):  # "prefit" or "oof", as validated
             fitted = (

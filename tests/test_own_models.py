@@ -401,3 +401,18 @@ def test_a_column_that_was_constant_and_huge_stays_silent(encoding):
     other = np.column_stack([X, np.full(len(X), 1.7e308)])
     np.testing.assert_array_equal(clf.predict_proba(other), clf.predict_proba(huge))
     np.testing.assert_allclose(clf.model_(other).numpy()[:, 0], clf.predict_proba(other)[:, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (2, "softmax")])
+def test_a_network_of_the_squared_error_trains_and_reports_what_it_was_compiled_with(units, activation):
+    """`loss="mse"` with `BinaryAccuracy(threshold=...)` on a sigmoid unit is how many an exercise begins."""
+    model = dense(units, activation)
+    model.compile(optimizer="adam", loss="mse", metrics=[keras.metrics.BinaryAccuracy(threshold=0.8), "mae"])
+    clf = BinaryNetClassifier(model=model, **SHORT | {"epochs": 40, "learning_rate": 0.02}).fit(X, Y, X_val=X, y_val=Y)
+    assert clf.score(X, Y) > 0.8
+    p, last = clf.predict_proba(X)[:, 1], clf.best_iter_[0] - 1
+    assert clf.history_["val_loss"][last] == pytest.approx(np.mean((p - Y) ** 2), rel=1e-3)
+    assert clf.history_["val_binary_accuracy"][last] == pytest.approx(np.mean((p > 0.8) == Y), abs=0.02)
+    assert clf.history_["val_mean_absolute_error" if "val_mean_absolute_error" in clf.history_ else "val_mae"][
+        last
+    ] == pytest.approx(np.mean(np.abs(p - Y)), rel=1e-3)

@@ -38,6 +38,8 @@ def poisson_sums(
     and the variance of their sum.
     """
     unit = np.divide(squares, weight, out=np.ones_like(weight), where=weight > 0)
+    # A weight that is tiny beside the others has a square of 0, or one lost in rounding: it counts as one row.
+    unit = np.where(unit > 1e-12 * weight, unit, weight)
     drawn = rng.poisson(np.maximum(weight, 0) / unit, (n_samples, len(weight)))
     return np.cumsum(drawn * unit, axis=1)
 

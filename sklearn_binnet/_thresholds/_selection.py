@@ -58,9 +58,7 @@ def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.
         )
     optima = bootstrap_optima(problem)
     if callable(rule):
-        threshold = float(rule(problem.curve, problem.values))
-        if np.isnan(threshold):
-            raise ValueError("`selection` returned NaN; it must return a threshold.")
+        threshold = asked_threshold(rule, problem.curve, problem.values)
     elif rule == "argmax" or not len(optima):
         threshold = argmax_threshold(problem)
     else:
@@ -76,6 +74,21 @@ def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.
         (min(float(low), threshold), max(float(high), threshold)),
         float(optima.std()) if len(optima) else 0.0,
     )
+
+
+def asked_threshold(rule: Callable[[ThresholdCurve, Floats], Any], curve: ThresholdCurve, values: Floats) -> float:
+    """Return what a user's function answers; refuse what is no threshold."""
+    answer = rule(curve, values)
+    try:
+        threshold = float(answer)
+    except (TypeError, ValueError):
+        threshold = np.nan
+    if not np.isfinite(threshold):
+        raise ValueError(
+            f"`selection` returned {answer!r}; it must return a threshold, one finite number. To call no row positive "
+            "return curve.thresholds[0], to call all positive curve.thresholds[-1]."
+        )
+    return threshold
 
 
 def score_at(problem: Problem, threshold: float) -> float:

@@ -197,7 +197,8 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         values = problem.objective(*problem.counts.confusion())
         if candidates[0] is None:
             return [{"thresholds": problem.curve.thresholds[::-1], "scores": values[::-1]}]
-        return [{"thresholds": candidates[0], "scores": values[problem.curve.index(candidates[0])]}]
+        ascending = np.sort(candidates[0])
+        return [{"thresholds": ascending, "scores": values[problem.curve.index(ascending)]}]
 
     labels = []
     for part, constraints, choice, outcome in zip(evidence, request.constraints, chosen, outcomes, strict=True):
