@@ -290,12 +290,29 @@ def moderate(weight: NDArray[np.float64]) -> NDArray[np.float64]:
     return weight if abs(exponent) < 300 else np.ldexp(weight, -exponent)
 
 
+def group_numbers(groups: Any, n_samples: int) -> NDArray[np.intp]:
+    """Check the groups of rows, labels of any kind, and return them as numbers from 0."""
+    refuse_masked(groups, "groups")
+    values = np.asarray(groups)
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"`groups` must hold one label for each of the {n_samples} rows, so have shape ({n_samples},); got shape "
+            f"{values.shape}."
+        )
+    labels = values.tolist()
+    if any(label is None or label != label for label in labels):  # NaN is not itself
+        raise ValueError("`groups` must hold a label for every row, but some are missing. Give these rows one each.")
+    place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([place[label] for label in labels], dtype=np.intp)
+
+
 def refuse_masked(values: Any, name: str) -> None:
     """Refuse an array with masked entries, whose mask NumPy would drop without a word."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = int(np.ma.getmaskarray(values).sum())
         raise ValueError(
-            f"`{name}` is an array with {int(np.ma.count_masked(values))} masked entries, which are missing values. "
-            f"Leave these rows out, or fill them in, as in {name}.filled(value)."
+            f"`{name}` is an array with {masked} masked entries, which are missing values. Leave these rows out, "
+            f"or fill them in, as in {name}.filled(value)."
         )
 
 

@@ -18,7 +18,7 @@ from sklearn_binnet._thresholds._labels import (
     select_labels,
 )
 from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost
-from sklearn_binnet._thresholds._problem import Problem, ScoreScale, first_peak, poisson_sums
+from sklearn_binnet._thresholds._problem import GroupedRows, Problem, ScoreScale, first_peak, poisson_sums
 from sklearn_binnet._thresholds._selection import (
     Selection,
     argmax_threshold,
@@ -35,6 +35,7 @@ __all__ = [
     "METRICS",
     "Constraint",
     "Counts",
+    "GroupedRows",
     "Metric",
     "Problem",
     "ScoreScale",

@@ -107,14 +107,18 @@ def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS) -> Floats
     """Find the best thresholds of Poisson bootstrap samples, on the logit-like scale.
 
     The samples are drawn on at most about 500 groups of scores, so that the cost does not grow
-    with the number of rows. Samples that lost a class altogether are left out.
+    with the number of rows. Where the rows themselves come in groups, samples of whole groups are
+    drawn. Samples that lost a class altogether are left out.
     """
     bins = problem.bins(BOOTSTRAP_BINS)
     rng = np.random.default_rng(problem.seed)
-    tp, fp = (
-        np.hstack([np.zeros((n_bootstraps, 1)), poisson_sums(weight, np.diff(squares), n_bootstraps, rng)])
-        for weight, squares in ((bins.positive, bins.counts.tp_sq), (bins.negative, bins.counts.fp_sq))
-    )
+    if problem.rows is not None:
+        tp, fp = problem.rows.poisson_sums(problem.curve, bins.cuts, n_bootstraps, rng)
+    else:
+        tp, fp = (
+            np.hstack([np.zeros((n_bootstraps, 1)), poisson_sums(weight, np.diff(squares), n_bootstraps, rng)])
+            for weight, squares in ((bins.positive, bins.counts.tp_sq), (bins.negative, bins.counts.fp_sq))
+        )
     valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
     best = []
     for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast

@@ -40,6 +40,8 @@ class Evidence:
     probability: bool | None = None
     """Whether the scores are probabilities; None where nobody knows."""
     rows: ScorerRows | None = None
+    groups: NDArray[np.intp] | None = None
+    """Number of each row's group; None where every row stands for itself."""
 
     @cached_property
     def curve(self) -> th.ThresholdCurve:
@@ -68,6 +70,7 @@ class Evidence:
             folds=[],
             row_costs=None if self.row_costs is None else self.row_costs[places],
             rows=rows,
+            groups=None if self.groups is None else self.groups[places],
         )
 
     def at_prevalence(self, prevalence: float | None) -> Evidence:
@@ -96,6 +99,7 @@ def collect(
     metadata: dict[str, Any],
     keep_rows: bool,
     probability: bool,
+    groups: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], list[Evidence]]:
     """Gather the evidence on each label, and the mean out-of-fold score of each row.
 
@@ -127,6 +131,7 @@ def collect(
             classes,
             probability,
             ScorerRows(_safe_indexing(X, rows), known, metadata) if keep_rows else None,
+            None if groups is None else groups[rows],
         )
         for label in range(n_labels)
     ]

@@ -210,9 +210,15 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
 
 def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] | None, seed: int = 0) -> th.Problem:
     """Pose what a selection rule is to solve."""
-    worth = None
+    worth, masses = None, None
     if objective.is_cost and evidence.row_costs is not None:
-        objective, worth = row_cost(evidence)
+        objective, worth, masses = row_cost(evidence)
+    rows = None
+    if evidence.groups is not None:
+        if masses is None:
+            weight = np.ones(len(evidence.scores)) if evidence.weight is None else evidence.weight
+            masses = weight * evidence.positive, weight * ~evidence.positive
+        rows = th.GroupedRows(evidence.groups, evidence.scores, *masses)
     return th.Problem(
         evidence.curve,
         objective.utility,
@@ -221,6 +227,7 @@ def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] 
         bayes=objective.bayes,
         seed=seed,
         probability=evidence.probability,
+        rows=rows,
     )
 
 
