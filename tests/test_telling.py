@@ -8,20 +8,25 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
+from sklearn_binnet._networks._encoder import ColumnEncoder
+from sklearn_binnet._networks._user_network import resolve_user_model
 from tests.small import X, y
 
 SHORT = {"epochs": 2, "batch_size": 64, "random_state": 0}
 
 
 class Builder:
-    """A function that builds a network, counts its calls and warns at each."""
+    """A function that builds a network, warns at each call, and counts them in one place for all of its copies."""
 
-    def __init__(self):
-        self.calls = 0
+    calls = 0
+
+    def __init__(self, warns=True):
+        Builder.calls, self.warns = 0, warns
 
     def __call__(self, n_features):
-        self.calls += 1
-        warnings.warn("built again", UserWarning, stacklevel=1)
+        Builder.calls += 1
+        if self.warns:
+            warnings.warn("built again", UserWarning, stacklevel=1)
         return keras.Sequential(
             [keras.Input((n_features,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(1, "sigmoid")]
         )
@@ -40,16 +45,16 @@ def test_a_function_is_called_once_for_each_network(n_estimators):
     build = Builder()
     clf = BinaryNetClassifier(model=build, n_estimators=n_estimators, **SHORT)
     assert shown(lambda: clf.fit(X, y)) == 1
-    assert build.calls == n_estimators
+    assert Builder.calls == n_estimators
     assert shown(lambda: (clf.predict(X), clf.model_)) == 0
-    assert build.calls == n_estimators
+    assert Builder.calls == n_estimators
 
 
 def test_a_tuning_calls_it_once_for_each_network_and_shows_its_warning_once():
     build = Builder()
     tuner = ThresholdTunerCV(BinaryNetClassifier(model=build, **SHORT), cv=3)
     assert shown(lambda: tuner.fit(X, y)) == 1
-    assert build.calls == 4
+    assert Builder.calls == 4
 
 
 def test_each_call_shows_the_warning_again():
@@ -74,23 +79,17 @@ def test_a_warning_that_the_user_silences_stays_silent():
 
 def test_the_first_network_starts_as_it_always_did():
     """The model that the function is looked at by serves as the first network: it was drawn from that seed."""
-    build = Builder()
-    warnings_off = pytest.MonkeyPatch()
-    warnings_off.setattr(warnings, "warn", lambda *args, **kwargs: None)
-    from sklearn_binnet._networks._encoder import ColumnEncoder
-    from sklearn_binnet._networks._user_network import resolve_user_model
-
+    build = Builder(warns=False)
     encoder = ColumnEncoder.fit(None, np.zeros((1, 4)))
     taken = resolve_user_model(build, encoder, 1, seed=7).initial_weights(7)
     drawn = resolve_user_model(build, encoder, 1, seed=3).initial_weights(7)
-    warnings_off.undo()
     for one, other in zip(taken, drawn, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_model_that_a_function_keeps_is_never_the_start():
     """It may have been trained: each network starts from fresh weights."""
-    kept = Builder()(4)
+    kept = Builder(warns=False)(4)
     kept.set_weights([np.full(w.shape, 9.0) for w in kept.get_weights()])
     clf = BinaryNetClassifier(model=lambda: kept, optimizer="sgd", learning_rate=1e-9, encoding=None, **SHORT)
     clf.fit(X, y)
