@@ -60,7 +60,9 @@ def given_folds(
     """Return the folds of a user's splitter; refuse those that no out-of-fold probabilities can come from."""
     single = targets.shape[1] == 1
     labels = targets[:, 0].astype(np.intp) if single else strata(targets, at_least=2)
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in cv.split(X, labels, groups)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # looked at below
+        folds = [(np.asarray(train), np.asarray(test)) for train, test in cv.split(X, labels, groups)]
     if n_networks not in (None, len(folds)):
         raise ValueError(
             f"n_estimators must be None where cv makes the folds, one for each network; got {n_networks}, and cv={cv} "

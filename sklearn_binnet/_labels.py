@@ -302,8 +302,11 @@ def group_numbers(groups: Any, n_samples: int) -> NDArray[np.intp]:
     labels = values.tolist()
     if any(label is None or label != label for label in labels):  # NaN is not itself
         raise ValueError("`groups` must hold a label for every row, but some are missing. Give these rows one each.")
-    place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
-    return np.array([place[label] for label in labels], dtype=np.intp)
+    try:  # in their order, by which scikit-learn's splitters go
+        return np.unique(values, return_inverse=True)[1]
+    except TypeError:  # labels of several kinds
+        place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+        return np.array([place[label] for label in labels], dtype=np.intp)
 
 
 def refuse_masked(values: Any, name: str) -> None:

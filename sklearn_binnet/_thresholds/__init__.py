@@ -28,6 +28,7 @@ from sklearn_binnet._thresholds._selection import (
     fit_logistic,
     score_at,
     select,
+    smooth_optima,
 )
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "select",
     "select_labels",
     "shortfall_message",
+    "smooth_optima",
 ]

@@ -75,7 +75,9 @@ def make_splits(
         splitter = StratifiedKFold(max(2, min(5, int(largest))))
     else:
         splitter = check_cv(cv, y=y, classifier=True)
-    splits = list(splitter.split(X, y, **split_params))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # looked at below
+        splits = list(splitter.split(X, y, **split_params))
     if not refit and len(splits) > 1:
         raise ValueError(
             "When cv has several folds, refit cannot be False. Pass refit=True, or a cv with one split; got "
