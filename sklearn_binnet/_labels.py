@@ -163,19 +163,29 @@ def positive_index(classes: NDArray[Any], pos_label: Any, owner: str = "pos_labe
     return matches[0]
 
 
-def own_pos_label(estimator: Any, fitted: bool) -> Any:
-    """Return the positive label of a classifier, of the last step of a pipeline, or of what a search tunes.
+def deciding_estimator(estimator: Any, fitted: bool) -> tuple[Any, bool]:
+    """Return the classifier that decides, and whether it is fitted.
 
-    A fitted one tells it in `pos_label_`, one to be fitted in its parameter `pos_label`; None if it names none.
+    It is the last step of a pipeline, what a search tunes, or what is frozen, down to the innermost. A fitted search
+    decides with its best estimator.
     """
     while isinstance(estimator, Pipeline | BaseSearchCV | FrozenEstimator):
         fitted = fitted or isinstance(estimator, FrozenEstimator)
         if isinstance(estimator, Pipeline):
             estimator = estimator.steps[-1][1]
+        elif fitted and hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
         else:
-            estimator = (
-                estimator.best_estimator_ if fitted and hasattr(estimator, "best_estimator_") else estimator.estimator
-            )
+            estimator = estimator.estimator
+    return estimator, fitted
+
+
+def own_pos_label(estimator: Any, fitted: bool) -> Any:
+    """Return the positive label that the deciding classifier names, or None if it names none.
+
+    A fitted one tells it in `pos_label_`, one to be fitted in its parameter `pos_label`.
+    """
+    estimator, fitted = deciding_estimator(estimator, fitted)
     parameter = getattr(estimator, "pos_label", None)
     return getattr(estimator, "pos_label_", parameter) if fitted else parameter
 

@@ -4,6 +4,7 @@
 """
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -160,3 +161,23 @@ def test_every_module_stands_in_a_room_with_a_floor():
 
 if __name__ == "__main__":
     describe()
+
+
+def test_the_architecture_page_names_every_room_from_the_top_down():
+    page = (ROOT.parent / "ARCHITECTURE.md").read_text()
+    table = page.split("| room | its one job |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = [
+        [name.removesuffix(".py").removesuffix("/") for name in re.findall(r"`([^`]+)`", r.split("|")[1])]
+        for r in table
+    ]
+    assert sorted(name for row in rows for name in row) == sorted(FLOORS)
+    floors = [[FLOORS[name] for name in row] for row in rows]
+    assert all(len(set(row)) == 1 for row in floors), "rooms in one row stand side by side"
+    assert [row[0] for row in floors] == sorted((row[0] for row in floors), reverse=True)
+
+
+def test_the_architecture_page_names_files_that_are_there():
+    page = (ROOT.parent / "ARCHITECTURE.md").read_text()
+    there = [path.relative_to(ROOT.parent).as_posix() for path in ROOT.parent.rglob("*.py")]
+    for name in set(re.findall(r"`([\w/]+\.py)`", page)):
+        assert any(f"/{path}".endswith(f"/{name}") for path in there), name

@@ -211,6 +211,38 @@ def test_the_positive_class_is_that_of_a_pipelines_last_step(wrap):
     np.testing.assert_array_equal(inside.scores["recall"], alone.scores["recall"])
 
 
+@pytest.mark.parametrize("estimator", [LogisticRegression(), LinearSVC()])
+@pytest.mark.parametrize("pos_label", ["good", "bad"])
+def test_the_marked_threshold_is_where_the_tuner_decides_whichever_class_is_drawn(estimator, pos_label):
+    words = np.where(y == 1, "good", "bad")
+    tuned = ThresholdTunerCV(estimator, scoring="f1", random_state=0).fit(X, words)
+    display = CURVE.from_estimator(tuned, X, words, pos_label=pos_label, bands=None, metrics=["recall", "queue_rate"])
+    at = np.searchsorted(display.thresholds, display.threshold, side="right") - 1
+    called = tuned.predict(X) == pos_label
+    assert display.scores["queue_rate"][at] == pytest.approx(called.mean())
+    assert display.scores["recall"][at] == pytest.approx(called[words == pos_label].mean())
+    assert display.interval[0] <= display.threshold <= display.interval[1]
+
+
+@pytest.mark.parametrize("pos_label", ["bad", "nonsense"])
+def test_a_stored_curve_has_the_positive_class_of_the_tuner(pos_label):
+    words = np.where(y == 1, "good", "bad")
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", random_state=0).fit(X, words)
+    with pytest.raises(ValueError, match=rf"`pos_label` must be 'good' or None without X.*got '{pos_label}'"):
+        CURVE.from_estimator(tuned, pos_label=pos_label)
+    assert CURVE.from_estimator(tuned, pos_label="good", bands=None).threshold == tuned.best_threshold_
+
+
+@pytest.mark.parametrize("wrap", [make_pipeline, lambda tuned: make_pipeline(make_pipeline(tuned))])
+def test_a_pipeline_shows_what_its_tuner_has(wrap):
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", confidence_level=0.8, random_state=0).fit(X, y)
+    alone, inside = (CURVE.from_estimator(e, X, y, metrics=["recall"], n_bootstrap=20) for e in (tuned, wrap(tuned)))
+    assert (inside.threshold, inside.interval, inside.band_name) == (alone.threshold, alone.interval, alone.band_name)
+    assert "80 %" in inside.band_name
+    stored = CURVE.from_estimator(wrap(tuned), metrics=["recall"], bands="folds")
+    assert stored.threshold == tuned.best_threshold_
+
+
 def test_decision_functions():
     display = CURVE.from_estimator(LinearSVC().fit(X, y), X, y, metrics=["recall"])
     low, high = display.ax_.get_xlim()

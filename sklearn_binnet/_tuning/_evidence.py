@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import _check_method_params, _safe_indexing
+from sklearn_binnet._tuning._by_group import Groups
 
 Fold = tuple[NDArray[np.intp], NDArray[np.float64]]
 """Rows that a model was not fitted on, and their scores."""
@@ -40,8 +42,9 @@ class Evidence:
     probability: bool | None = None
     """Whether the scores are probabilities; None where nobody knows."""
     rows: ScorerRows | None = None
-    groups: NDArray[np.intp] | None = None
-    """Number of each row's group; None where every row stands for itself."""
+    groups: Groups | None = None
+    clusters: NDArray[np.intp] | None = None
+    """Number of the group of rows that each row belongs to, such as a patient; None where each stands for itself."""
 
     @cached_property
     def curve(self) -> th.ThresholdCurve:
@@ -70,7 +73,17 @@ class Evidence:
             folds=[],
             row_costs=None if self.row_costs is None else self.row_costs[places],
             rows=rows,
-            groups=None if self.groups is None else self.groups[places],
+            groups=None if self.groups is None else self.groups.at(places),
+            clusters=None if self.clusters is None else self.clusters[places],
+        )
+
+    def mapped(self, probability_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Evidence:
+        """Return the evidence with other scores, which are probabilities."""
+        return replace(
+            self,
+            scores=probability_of(self.scores),
+            folds=[(places, probability_of(scores)) for places, scores in self.folds],
+            probability=True,
         )
 
     def at_prevalence(self, prevalence: float | None) -> Evidence:
@@ -99,7 +112,8 @@ def collect(
     metadata: dict[str, Any],
     keep_rows: bool,
     probability: bool,
-    groups: NDArray[np.intp] | None = None,
+    groups: Groups | None = None,
+    clusters: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], list[Evidence]]:
     """Gather the evidence on each label, and the mean out-of-fold score of each row.
 
@@ -131,7 +145,8 @@ def collect(
             classes,
             probability,
             ScorerRows(_safe_indexing(X, rows), known, metadata) if keep_rows else None,
-            None if groups is None else groups[rows],
+            None if groups is None else groups.at(rows),
+            None if clusters is None else clusters[rows],
         )
         for label in range(n_labels)
     ]

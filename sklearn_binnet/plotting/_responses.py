@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from sklearn_binnet._labels import own_pos_label
+from sklearn_binnet import _thresholds as th
+from sklearn_binnet._labels import deciding_estimator, own_pos_label
 
 
 def of_label(values: Any, label: int | None, estimator: Any) -> Any:
@@ -33,12 +34,26 @@ def check_label(label: int | None, n_labels: int) -> None:
 
 
 def threshold_of(estimator: Any, label: int | None) -> float | None:
-    """Return the threshold that a classifier, or the last step of a pipeline, decides at."""
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    threshold: Any = getattr(last, "best_threshold_", getattr(last, "threshold", None))
+    """Return the threshold that a classifier decides at."""
+    threshold: Any = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
     if label is not None and np.ndim(threshold):
         threshold = np.asarray(threshold)[label]
     return float(threshold) if isinstance(threshold, Real) else None
+
+
+def positive_label_of(estimator: Any) -> Any:
+    """Return the label that a fitted classifier decides for: the one it names, or the second of its classes."""
+    own = own_pos_label(estimator, fitted=True)
+    return estimator.classes_[1] if own is None else own
+
+
+def turned(threshold: float, probability: bool) -> float:
+    """Return the threshold of the other class, for decisions that stay the same.
+
+    A row is called positive where its score is at least the threshold, so the other class is called only where its
+    score is above the turned one.
+    """
+    return float(np.nextafter(1.0 - threshold if probability else -threshold, np.inf))
 
 
 def is_positive(y: Any, pos_label: Any) -> NDArray[np.bool_]:
@@ -55,25 +70,66 @@ def is_positive(y: Any, pos_label: Any) -> NDArray[np.bool_]:
     return y == pos_label
 
 
-def responses(estimator: Any, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
-    """Return which rows are positive, and the scores of the positive class."""
-    wanted = getattr(estimator, "response_method", "auto")
+def response_method_of(estimator: Any) -> str:
+    """Return the method whose scores a classifier decides on; refuse an estimator that has none."""
+    wanted = getattr(deciding_estimator(estimator, fitted=True)[0], "response_method", "auto")
     methods = ["predict_proba", "decision_function"] if wanted == "auto" else [wanted]
     method = next((name for name in methods if hasattr(estimator, name)), None)
     if method is None:
         raise ValueError(
             f"`estimator` must have predict_proba or decision_function, {type(estimator).__name__} has neither."
         )
+    return method
+
+
+def responses(estimator: Any, method: str, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
+    """Return which rows are positive, and the scores of the positive class."""
     response = np.asarray(getattr(estimator, method)(X), dtype=float)
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         check_label(label, np.shape(y)[1])
         return np.asarray(y)[:, label] == 1, response[:, label]
     check_label(label, 0)
     classes = estimator.classes_
-    if pos_label is None:
-        own = own_pos_label(estimator, fitted=True)
-        pos_label = classes[1] if own is None else own
     positive = is_positive(y, pos_label)
     if response.ndim == 2:
         return positive, response[:, int(np.flatnonzero(classes == pos_label)[0])]
     return positive, response if pos_label == classes[1] else -response
+
+
+def curve_of(
+    estimator: Any, X: Any, y: Any, *, label: int | None, pos_label: Any, sample_weight: Any
+) -> th.ThresholdCurve:
+    """Return the curve of a fitted classifier on rows, or the stored one of a tuner without X."""
+    if X is not None:
+        if y is None:
+            raise ValueError("y must be given with X: the labels of these rows.")
+        if pos_label is None and not (np.ndim(y) == 2 and np.shape(y)[1] > 1):
+            pos_label = positive_label_of(estimator)
+        method = response_method_of(estimator)
+        positive, scores = responses(estimator, method, X, y, label, pos_label)
+        return th.ThresholdCurve.from_scores(positive, scores, sample_weight)
+    decides, _ = deciding_estimator(estimator, fitted=True)
+    if not hasattr(decides, "threshold_interval_"):
+        raise ValueError(
+            f"X and y must be given: {type(estimator).__name__} has no out-of-fold scores; only a fitted "
+            "ThresholdTunerCV has."
+        )
+    if pos_label is not None and (label is not None or pos_label != positive_label_of(decides)):
+        own = 1 if label is not None else np.asarray(positive_label_of(decides)).tolist()
+        raise ValueError(
+            f"`pos_label` must be {own!r} or None without X: that is what the stored curve counts as positive; got "
+            f"{pos_label!r}. Pass X and y to draw another class, or tune with that `pos_label`."
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            "`sample_weight` goes with X and y; the stored curve has the weights that the tuner was given."
+        )
+    return of_label(decides.curve_, label, decides)
+
+
+def model_name(estimator: Any) -> str:
+    """Return the name of a classifier for a legend; of a tuner, the one of what it tunes."""
+    decides, _ = deciding_estimator(estimator, fitted=True)
+    if hasattr(decides, "threshold_interval_"):
+        decides, _ = deciding_estimator(decides.estimator_, fitted=True)
+    return type(decides).__name__

@@ -11,8 +11,18 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
+from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
-from sklearn_binnet.plotting._responses import is_positive, of_label, responses, threshold_of
+from sklearn_binnet.plotting._responses import (
+    curve_of,
+    is_positive,
+    of_label,
+    positive_label_of,
+    response_method_of,
+    responses,
+    threshold_of,
+    turned,
+)
 from sklearn_binnet.plotting._style import COLOURS, DASHES, in_words, pyplot
 
 METRICS = ("precision", "recall", "f1", "queue_rate")
@@ -192,8 +202,8 @@ class ThresholdCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted classifier with `predict_proba` or `decision_function`, or a fitted `ThresholdTunerCV`. A threshold
-            that it has is drawn as the chosen one, of a tuner its interval too.
+            A fitted classifier with `predict_proba` or `decision_function`, or a fitted `ThresholdTunerCV`; also a
+            pipeline or a search around one. Its threshold is drawn as the chosen one, of a tuner its interval too.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
             Rows. Without them a tuner shows the out-of-fold curve that it chose on, with the constraints that it
             was tuned under.
@@ -208,7 +218,9 @@ class ThresholdCurveDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         pos_label : label, default=None
-            The positive class; None takes the one of the classifier.
+            The positive class; None takes the one of the classifier. For the other class the threshold and its
+            interval are drawn turned to the scores of that class, so that they stand for the same decisions. Without X
+            it can only be the class that the tuner counted as positive.
         bands : {"bootstrap", "folds"} or None, default="bootstrap"
             "bootstrap" draws percentiles over resampled rows: how far the lines may be off for the number of rows.
             "folds" spans the folds of a tuner without X: it shows how folds differ.
@@ -239,26 +251,23 @@ class ThresholdCurveDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        tuned = hasattr(estimator, "threshold_interval_")
+        decides, _ = deciding_estimator(estimator, fitted=True)
+        tuned = hasattr(decides, "threshold_interval_")
+        threshold = threshold_of(decides, label)
+        interval = tuple(np.asarray(of_label(decides.threshold_interval_, label, decides))) if tuned else None
         level = confidence_level
         if level is None:
-            level = getattr(estimator, "confidence_level", 0.95)
-        options: dict[str, Any] = {"threshold": threshold_of(estimator, label)}
-        if tuned:
-            options["interval"] = tuple(np.asarray(of_label(estimator.threshold_interval_, label, estimator)))
-        options |= {"bands": bands, "n_bootstrap": n_bootstrap, "level": level, "random_state": random_state}
-        options |= {"metrics": metrics, "costs": costs, "name": name}
+            level = getattr(decides, "confidence_level", 0.95)
+        options: dict[str, Any] = {"bands": bands, "n_bootstrap": n_bootstrap, "level": level, "metrics": metrics}
+        options |= {"random_state": random_state, "costs": costs, "name": name}
         if X is None:
-            if not tuned:
-                raise ValueError(
-                    f"X and y must be given: {type(estimator).__name__} has no out-of-fold scores; only a fitted "
-                    "ThresholdTunerCV has."
-                )
-            curve, folds = (of_label(c, label, estimator) for c in (estimator.curve_, estimator.fold_curves_))
-            report = of_label(estimator.constraint_report_, label, estimator)
+            curve = curve_of(estimator, None, None, label=label, pos_label=pos_label, sample_weight=sample_weight)
+            folds = of_label(decides.fold_curves_, label, decides)
+            report = of_label(decides.constraint_report_, label, decides)
             if constraint is None:
                 constraint = [line["constraint"] for line in report if not line["constraint"].startswith("cost ")]
-            return cls._from_curve(curve, folds=folds, constraint=constraint, **options).plot(ax, **line_kwargs)
+            options |= {"threshold": threshold, "interval": interval, "constraint": constraint, "folds": folds}
+            return cls._from_curve(curve, **options).plot(ax, **line_kwargs)
         if y is None:
             raise ValueError("y must be given with X: the labels of these rows.")
         if bands == "folds":
@@ -266,9 +275,19 @@ class ThresholdCurveDisplay:
                 "bands='folds' needs the folds of a tuner, which it shows when X and y are left out; got X. Take "
                 "bands='bootstrap', or from_predictions with `folds`."
             )
-        positive, scores = responses(estimator, X, y, label, pos_label)
+        method = response_method_of(estimator)
+        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        own: Any = None if several else positive_label_of(estimator)
+        if pos_label is None:
+            pos_label = own
+        positive, scores = responses(estimator, method, X, y, label, pos_label)
+        if not several and pos_label != own:
+            probability = method == "predict_proba"
+            threshold = None if threshold is None else turned(threshold, probability)
+            interval = None if interval is None else tuple(turned(end, probability) for end in reversed(interval))
+        options |= {"threshold": threshold, "interval": interval, "constraint": constraint}
         curve = th.ThresholdCurve.from_scores(positive, scores, sample_weight)
-        return cls._from_curve(curve, constraint=constraint, **options).plot(ax, **line_kwargs)
+        return cls._from_curve(curve, **options).plot(ax, **line_kwargs)
 
     @classmethod
     def from_predictions(
