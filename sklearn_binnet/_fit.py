@@ -23,10 +23,12 @@ from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import MAX_LEVELS
+from sklearn_binnet._telling import tell
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
 
+_DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
 
@@ -144,6 +146,8 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     seeds = seeds[: len(folds) + 1]
     encoder = _encoder(config, rows, folds, start)
     network = _network(config, encoder, rows.targets, int(seeds[1, 0]))  # it draws the first weights by the way
+    if len(folds) > 1:
+        _tell_of_copies(config.callbacks, len(folds))
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
     if start is None:
         weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]
@@ -202,6 +206,28 @@ def _split(config: FitConfig, rows: Rows, n_estimators: int, seed: int, going_on
     if config.early_stopping:
         fold = one_fold(rows.targets, rows.groups, config.validation_fraction, seed)
     return [fold] * (n_estimators if going_on else 1)
+
+
+def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
+    """Warn where several networks get copies of a callback that is there to speak to something of the user's."""
+    for callback in callbacks:
+        held = next(filter(None, map(_held, vars(callback).values())), None)
+        if type(callback).__name__ == "History" or (held and not hasattr(callback, "__deepcopy__")):
+            name = type(callback).__name__
+            tell(
+                f"callbacks: each of the {n_networks} networks gets a copy of the {name}, and your own object"
+                f"{f', which holds a {held},' if held else ''} is not called. Train one network, n_estimators=1, or "
+                "pass a function of (epoch, logs), which is called with the mean over the networks."
+            )
+
+
+def _held(value: Any) -> str | None:
+    """Return the type of an object that is more than data, such as a run, a trial or a file; None for data."""
+    if isinstance(value, dict):
+        return next(filter(None, map(_held, value.values())), None)
+    if isinstance(value, list | tuple | set):
+        return next(filter(None, map(_held, value)), None)
+    return None if type(value).__module__.split(".")[0] in _DATA_MODULES else type(value).__name__
 
 
 def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None) -> ColumnEncoder:

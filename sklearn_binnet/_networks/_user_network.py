@@ -36,6 +36,7 @@ from sklearn_binnet._networks._losses import LabelLoss, resolve_loss
 from sklearn_binnet._telling import retelling
 from sklearn_binnet._training._layers import dropout_layers
 from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._start import start_keras
 
 _tokens = itertools.count()
 
@@ -354,6 +355,7 @@ class FittedUser(Fitted):
         network itself.
         """
         if self._network is None:
+            start_keras()
             network = self._architecture.network(self.encoder)
             found, expected = network.weight_shapes(), [w.shape for w in self.weights[0]]
             if found != expected:
