@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -26,6 +28,8 @@ from sklearn_binnet._compat import (
     with_callbacks,
 )
 from sklearn_binnet._config import FitConfig, encoding_of
+from sklearn_binnet._files._estimators import savable, save
+from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
 from sklearn_binnet._labels import (
     ClassWeights,
@@ -75,6 +79,7 @@ class _Prepared(NamedTuple):
     """Which of the user's rows are in `rows`: those of some weight."""
 
 
+@savable
 class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Neural network for yes/no decisions, with a threshold that can be changed without a new fit.
 
@@ -667,6 +672,33 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         matrix: NDArray[Any] = self._checked(X)
         return matrix
 
+    # ------------------------------------------------------------------ files
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted classifier to one file, which `sklearn_binnet.load` reads.
+
+        The file is a zip archive of arrays and JSON, and no pickle: reading it runs no code from it. It holds the
+        parameters, the networks and all attributes. Parameters that are code of your own (functions as `model` or in
+        `metrics`, `callbacks`) can't be written down and must be set anew before another fit.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where the file goes. An older file there stays whole until the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        TypeError
+            The classifier is of a class of your own, or holds an attribute that no file can hold.
+
+        See Also
+        --------
+        sklearn_binnet.load : Reads the file.
+        """
+        check_is_fitted(self)
+        save(self, path)
+
     # ------------------------------------------------------------------ as Keras
     @property
     def model_(self) -> Any:
@@ -690,7 +722,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # Keras models are built again when they are asked for.
         state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_keras", None)
-        return state
+        plain: dict[str, Any] = to_plain(state)
+        return plain
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     # ------------------------------------------------------------------ the steps of a fit
     def _prepare(
@@ -805,7 +841,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             setattr(self, name, value)
         if not target.multilabel:
             self.pos_label_ = target.classes[target.positive]
-        self._resume = result.start
+        start = result.start
+        if not (self.warm_start or prepared.config.stream):  # two thirds of a pickle, and nobody asked for it
+            start = replace(start, optimizer_states=[None] * len(trained))
+        self._resume = start
         self.learning_rate_ = result.learning_rate
         self.batch_size_, self.epochs_ = result.settings.batch_size, result.settings.epochs
         self.history_ = mean_history(trained)

@@ -17,6 +17,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from sklearn_binnet._config import FitConfig
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._folds import Fold, given_folds, left_out_folds, one_fold
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
@@ -56,12 +57,14 @@ class Rows:
         return len(self.X)
 
 
+@stored
 @dataclass(frozen=True)
 class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
     networks: Fitted
-    optimizer_states: list[list[NDArray[Any]]]
+    optimizer_states: list[list[NDArray[Any]] | None]
+    """Of every network; None where nobody asked for it, so that a fit that goes on starts the optimizer afresh."""
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
     optimizer: dict[str, Any]

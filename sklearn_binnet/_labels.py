@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_binnet._compat import BaseSearchCV
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._telling import tell
 
 ONE_HOT_MESSAGE = (
@@ -34,6 +35,7 @@ ClassWeights = list[tuple[float, float]]
 """Weight of 0 and weight of 1, for each label."""
 
 
+@stored
 @dataclass(frozen=True)
 class Target:
     """How the labels of a fit stand for 0 and 1."""

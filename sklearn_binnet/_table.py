@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sklearn_binnet._files._plain import stored
+
 MAX_LEVELS = 254
 """Most levels that a category keeps. These are the most frequent ones; rarer levels count as unknown."""
 UNKNOWN = -1.0
@@ -29,6 +31,7 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 
 
+@stored
 @dataclass(frozen=True)
 class Table:
     """How the columns of a table become numbers, learnt in `fit`.

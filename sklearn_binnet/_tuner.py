@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet import _tuning
 from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples, _safe_indexing
+from sklearn_binnet._files._estimators import NotStored, savable, save
+from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._labels import (
     check_indicator_label,
     fitted_classes,
@@ -62,6 +65,7 @@ def _gives(method: str) -> Callable[[Any], bool]:
     return check
 
 
+@savable
 class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
@@ -500,6 +504,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _request(
         self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool, **asked: Any
     ) -> _tuning.Request:
+        for value in (scoring, self.selection):
+            if isinstance(value, NotStored):
+                value.refuse()
         return _tuning.resolve_request(
             scoring,
             constraint,
@@ -989,6 +996,43 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         return self._response(X, "decision_function")
+
+    # ------------------------------------------------------------------ files
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted tuner to one file, which `sklearn_binnet.load` reads.
+
+        The file is a zip archive of arrays and JSON, and no pickle: reading it runs no code from it. It holds the
+        models, the thresholds and the out-of-fold scores, so that `retune` works after loading. An `estimator` of
+        scikit-learn, a pipeline for instance, is written by `skops <https://skops.readthedocs.io>`_, which must be
+        installed then. Functions as parameters can't be written down and must be set anew before another fit.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where the file goes. An older file there stays whole until the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        TypeError
+            The tuner holds something that no file can hold, such as an estimator of a class that is not known as safe.
+        ImportError
+            The estimator goes through skops, which is not installed.
+
+        See Also
+        --------
+        sklearn_binnet.load : Reads the file.
+        """
+        check_is_fitted(self, "estimator_")
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        plain: dict[str, Any] = to_plain(super().__getstate__())
+        return plain
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     @property
     def classes_(self) -> Any:

@@ -19,6 +19,7 @@ HEAVY = {"tensorflow", "keras", "scikeras", "pandas", "polars", "matplotlib"}
 FLOORS = {
     "_compat": 0,
     "_telling": 0,
+    "_files": 0,
     "_labels": 1,
     "_table": 1,
     "_thresholds": 2,

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._compilable import needs_raw_input, reason_for_keras
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
@@ -239,7 +240,7 @@ class UserNetwork:
 
     def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedUser:
         """Return the network with the trained weights of every member."""
-        return FittedUser(self, [list(weights) for weights in members])
+        return FittedUser(self.encoder, self.architecture(), [list(weights) for weights in members], self)
 
     def architecture(self) -> Architecture:
         """Return what brings the network back to predict."""
@@ -310,6 +311,7 @@ def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Sourc
 
 
 # ---------------------------------------------------------------------- after the fit
+@stored
 class Architecture(NamedTuple):
     """A user's network without its weights, as plain data: what predicting needs, and nothing of the training."""
 
@@ -336,13 +338,36 @@ class Architecture(NamedTuple):
         return UserNetwork(blank, head, resolve_loss(None, head), compilation, source, encoder)
 
 
+@stored
 class FittedUser(Fitted):
     """Trained members of a user's network. A pickle holds arrays and a description, no TensorFlow."""
 
-    def __init__(self, network: UserNetwork, weights: list[list[NDArray[Any]]]):
-        super().__init__(network.encoder, weights, network.n_labels)
-        self._architecture = network.architecture()
-        self._network: UserNetwork | None = network
+    def __init__(
+        self,
+        encoder: ColumnEncoder,
+        architecture: Architecture,
+        weights: list[list[NDArray[Any]]],
+        network: UserNetwork | None = None,
+    ):
+        super().__init__(encoder, weights, architecture.n_labels)
+        self._architecture = architecture
+        self._network = network
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        return {
+            "architecture": self._architecture,
+            "encoder": self.encoder,
+            "weights": self.weights,
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedUser:
+        """Return the networks that `to_state` described; the model is built when it is needed."""
+        fitted = cls(state["encoder"], state["architecture"], state["weights"])
+        fitted.temperature = state["temperature"]
+        return fitted
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the live network out of pickles too."""

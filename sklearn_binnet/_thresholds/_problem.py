@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._curve import SCORE_LIMIT, Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import CountsFunction, Floats
 
@@ -79,6 +80,7 @@ class GroupedRows:
         return sums[0], sums[1]
 
 
+@stored
 @dataclass(frozen=True)
 class ScoreScale:
     """Monotone map between scores and the unbounded, logit-like scale on which thresholds are averaged.

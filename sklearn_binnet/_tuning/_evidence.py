@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import _check_method_params, _safe_indexing
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._tuning._by_group import Groups
 
 Fold = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -26,6 +27,7 @@ class ScorerRows(NamedTuple):
     metadata: dict[str, Any]
 
 
+@stored
 @dataclass(eq=False)
 class Evidence:
     """Out-of-fold scores for one label, with what is known of their rows."""
