@@ -277,6 +277,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     __metadata_request__fit: ClassVar = {"groups": True}
 
+    _added_attributes: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("_calibrations", "refer_band_", "refer_report_", "group_thresholds_", "group_report_")
+    )
+    """What older files of `save` lack, with the values that mean what was then."""
+
     estimator_: Any
     estimators_: list[Any]
     best_threshold_: Any
