@@ -127,6 +127,15 @@ def refuse_dates(X: Any) -> None:
         raise _dates("X" if np.ndim(X) < 2 else "column 0 of X")
 
 
+def without_mask(X: Any) -> Any:
+    """Return a masked array as numbers with NaN where it is masked; anything else as it is."""
+    if not (isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X)):
+        return X
+    if np.issubdtype(X.dtype, np.number):
+        return np.ma.asarray(X, dtype=np.result_type(X.dtype, np.float32)).filled(np.nan)
+    return np.ma.asarray(X, dtype=object).filled(None)
+
+
 def refuse_new_categories(X: Any) -> None:
     """Refuse a table in which a column of numbers has become one of categories since `fit`."""
     names, columns = _columns(X)

@@ -89,7 +89,10 @@ class NotStored:
 
 
 def savable(cls: Any) -> Any:
-    """Register a class of estimators, as a decorator: `save` and `load` know it."""
+    """Register a class of estimators, as a decorator: `save` and `load` know it.
+
+    Attributes that came with a later version get the values of its `_added_attributes` where a file lacks them.
+    """
 
     def read(state: dict[str, Any]) -> Any:
         parameters, attributes = state["parameters"], state["attributes"]
@@ -102,7 +105,7 @@ def savable(cls: Any) -> Any:
             if callable(getattr(cls, name, None)):
                 raise ValueError(f"{name!r} is a method of {cls.__name__}, and the file has a value in its place.")
         estimator = cls(**parameters)
-        vars(estimator).update(attributes)
+        vars(estimator).update(getattr(cls, "_added_attributes", {}) | attributes)
         return estimator
 
     _ESTIMATORS[cls.__name__] = cls

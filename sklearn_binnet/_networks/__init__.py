@@ -9,4 +9,4 @@
 - `_keras_objects.py`: Keras' models, optimizers and metrics as plain data
 """
 
-from sklearn_binnet._networks import _keras_objects  # noqa: F401 - it registers how Keras' objects become plain data
+from sklearn_binnet._networks import _keras_objects, _user_network  # noqa: F401 - what they register may be in a file

@@ -110,6 +110,7 @@ class BuiltinNetwork:
     encoder: ColumnEncoder
     keras_reason: str | None = None
     eager: bool = False
+    own_code: bool = False
 
     @property
     def n_labels(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import random
 import weakref
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from sklearn_binnet._networks._keras_copy import (
     read_compilation,
 )
 from sklearn_binnet._networks._losses import LabelLoss, resolve_loss
+from sklearn_binnet._telling import retelling
 from sklearn_binnet._training._layers import dropout_layers
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._start import start_keras
@@ -60,7 +62,8 @@ class Source:
         """
         model = self.model
         if not is_keras_model(model):
-            model = model(**self._arguments())
+            with retelling():
+                model = model(**self._arguments())
         if not is_keras_model(model):
             raise TypeError(f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3).")
         if self._first is not None and self._first() is model:
@@ -145,6 +148,7 @@ class UserNetwork:
         compilation: Compilation,
         source: Source,
         encoder: ColumnEncoder,
+        drawn: tuple[int, list[NDArray[Any]]] | None = None,
     ):
         self.head, self.loss, self.encoder = head, loss, encoder
         self.n_labels, self.n_features = head.n_labels, encoder.n_encoded
@@ -154,9 +158,11 @@ class UserNetwork:
         """Names and copies of the metrics that the model was compiled with."""
         self.eager = compilation.run_eagerly
         """Whether the model asked for `run_eagerly`: it is never traced."""
+        self.own_code = True
         self.dropout_rates = [layer.rate for layer in dropout_layers(blank)]
         """Of the dropout layers that the compiled program swaps, in its order; no part of `key`."""
         self._blank, self._source = blank, source  # the blank is built and uncompiled; it is copied, never trained
+        self._drawn = drawn  # a seed with the weights that were drawn from it, until they are asked for
 
         architecture, token = architecture_key(blank), next(_tokens)
         own: Hashable = ("own", token)
@@ -195,9 +201,11 @@ class UserNetwork:
 
     def initial_weights(self, seed: int) -> list[NDArray[Any]]:
         """Return newly drawn weights. Same seed, same weights; initialisers with a seed of their own keep it."""
-        with isolated_random(seed):
-            model = self._source.make()
-        weights = [np.array(weight) for weight in model.get_weights()]
+        (known, weights), self._drawn = self._drawn or (None, []), None
+        if known != seed:
+            with isolated_random(seed):
+                model = self._source.make()
+            weights = [np.array(weight) for weight in model.get_weights()]
         found, expected = [w.shape for w in weights], self.weight_shapes()
         if found != expected:
             raise ValueError(
@@ -257,7 +265,8 @@ def resolve_user_model(
     n_labels, n_rows : int
         Columns and rows of the targets; the rows are for `meta` only.
     seed : int, default=0
-        Seeds what the user's function draws while it builds.
+        Seeds what the user's function draws while it builds. The weights of this first model are the first
+        `initial_weights` of this seed, so that the function is called once for each network.
 
     Raises
     ------
@@ -267,8 +276,12 @@ def resolve_user_model(
     """
     n_features = encoder.n_encoded
     source = _source_of(model, n_features, n_labels, n_rows)
+    drawn = None
     with isolated_random(seed):
+        before = random.getstate()
         made = source.make()
+        if random.getstate() != before:  # else it may be a model that the user keeps, and has trained
+            drawn = seed, [np.array(weight) for weight in made.get_weights()]
         compilation = source.compilation()
         try:
             blank = fresh_copy(made, n_features)
@@ -281,7 +294,7 @@ def resolve_user_model(
             "encoding must be None, and no column a category, for this model: it has a layer that reads raw columns "
             "(such as Embedding or Normalization), but they would come encoded."
         )
-    return UserNetwork(blank, head, loss, compilation, source, encoder)
+    return UserNetwork(blank, head, loss, compilation, source, encoder, drawn)
 
 
 def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Source:
