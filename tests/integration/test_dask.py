@@ -1,4 +1,4 @@
-"""Dask: searches and thresholds on a cluster of separate worker processes, one of which is killed, and tables in parts."""
+"""Dask: searches and thresholds on separate worker processes, one of which is killed, and tables in parts."""
 
 import os
 import signal
