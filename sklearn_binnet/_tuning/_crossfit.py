@@ -361,12 +361,13 @@ def fit_folds(
         together = _fit_together(estimator, X, y, row_sets, fit_params)
         if together is not None:
             return together
-    return Parallel(n_jobs=n_jobs)(
-        delayed(_fit_one)(clone(estimator), *_cut(X, y, fit_params, rows)) for rows in row_sets
-    )
+    # X goes to each worker once, whole. What is in a tuple travels with its task: joblib's Dask backend keeps a bare
+    # array on one worker alone, and the tasks that need it are lost with that worker.
+    return Parallel(n_jobs=n_jobs)(delayed(_fit_one)(clone(estimator), X, (y, fit_params, rows)) for rows in row_sets)
 
 
-def _fit_one(estimator: Any, X: Any, y: Any, params: dict[str, Any]) -> Any:
+def _fit_one(estimator: Any, X: Any, fold: tuple[Any, dict[str, Any], Rows | None]) -> Any:
+    X, y, params = _cut(X, *fold)
     return estimator.fit(X, y, **params)
 
 
