@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from inspect import signature
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from scipy.special import expit, log_expit
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
@@ -21,21 +25,46 @@ from sklearn_binnet._compat import (
     StrOptions,
     _check_sample_weight,
     _fit_context,
-    _safe_indexing,
     with_callbacks,
 )
 from sklearn_binnet._config import FitConfig, encoding_of
+from sklearn_binnet._files._estimators import savable, save
+from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
-from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_weights, target_weights
-from sklearn_binnet._networks._builtin import ACTIVATIONS
+from sklearn_binnet._labels import (
+    ClassWeights,
+    Target,
+    binary_labels,
+    class_weights,
+    group_numbers,
+    moderate,
+    refuse_masked,
+    target_weights,
+)
+from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
-from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
+from sklearn_binnet._table import (
+    Table,
+    dense,
+    holds_categories,
+    is_table,
+    number_error,
+    numbers_of,
+    refuse_dates,
+    refuse_new_categories,
+    without_mask,
+)
+from sklearn_binnet._telling import telling_once
+from sklearn_binnet._training._fork import refuse_in_fork
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
+from sklearn_binnet._training._start import start_keras
 from sklearn_binnet._training._types import EpochReport
 
 _NO_LABELS = object()
+_SPARSE_BLOCK_VALUES = 1 << 22
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class _Prepared(NamedTuple):
@@ -50,6 +79,7 @@ class _Prepared(NamedTuple):
     """Which of the user's rows are in `rows`: those of some weight."""
 
 
+@savable
 class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Neural network for yes/no decisions, with a threshold that can be changed without a new fit.
 
@@ -88,11 +118,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_bins : int, default=8
         Number of bins of each column for "piecewise_linear", at least 2. Columns with few distinct values have fewer.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
-        Which columns hold categories. "from_dtype" takes the columns of a DataFrame (pandas or polars) that hold
-        strings or categories; booleans count as numbers. An array names columns by position, mask or name. None means
-        none. A category of up to 32 levels becomes one column for each level, a larger one an embedding. Levels beyond
-        the 254 most frequent and levels that `fit` has not seen count as unknown. A missing value is a level of its
-        own.
+        Which columns hold categories. "from_dtype" takes the columns of a table (pandas, polars, pyarrow or any other
+        that narwhals knows) that hold strings or categories; booleans count as numbers. An array names columns by
+        position, mask or name. None means none. A category of up to 32 levels becomes one column for each level, a
+        larger one an embedding. Levels beyond the 254 most frequent and levels that `fit` has not seen count as
+        unknown. A missing value is a level of its own.
     dropout : float or sequence of float, default=0.0
         Share of the units that are dropped after each hidden layer of the built-in network, in [0, 1). A sequence has
         one share for each layer.
@@ -122,6 +152,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         mean of their log-odds is the prediction; where the rarer class has fewer rows than this, there are fewer
         networks. A single network holds out `validation_fraction` of the rows. None takes 5 for the built-in network
         and 1 for `model`.
+    cv : splitter or None, default=None
+        What makes the folds, such as ``GroupKFold(5)``: one network is trained for each, which is stopped by the rows
+        that the fold leaves out. No row may be left out twice. None makes stratified folds, which keep the `groups`
+        that `fit` gets together.
     calibration : "temperature" or None, default="temperature"
         "temperature" is temperature scaling [5]_, fitted for each label on the out-of-fold predictions, with the
         weights of the loss. A single network has no out-of-fold predictions and is not calibrated. `warm_start` and
@@ -141,10 +175,13 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     metrics : list or None, default=None
         Keras metrics (names, objects or functions) that are recorded in `history_` after each epoch. Those that compare
         with a threshold, such as "accuracy", use `threshold`. None takes those of the compiled `model`.
-    callbacks : list of keras.callbacks.Callback or None, default=None
-        Keras callbacks; each network gets copies at each fit. Their `self.model` goes from raw columns to the
-        probability. If only Keras' own `fit` can train `model`, because it has a `train_step` of its own for example,
-        it is that very model, on encoded columns.
+    callbacks : list of keras.callbacks.Callback and callable, or None, default=None
+        What is called during training. A function, or a method, is called as `function(epoch, logs)` after each epoch,
+        with the mean of the logs over the networks that train side by side; if it returns True, training ends. A Keras
+        callback is called itself if one network is trained (`n_estimators=1`); each of several networks gets a copy of
+        it, so that each can be steered by itself. Its `self.model` goes from raw columns to the probability. If only
+        Keras' own `fit` can train `model`, because it has a `train_step` of its own for example, it is that very
+        model, on encoded columns. scikit-learn's `clone`, and so every search, copies callbacks but not functions.
     threshold : float or array-like of shape (n_labels,), default=0.5
         `predict` returns the positive label where its probability is at least this. `set_params` changes it without a
         new fit.
@@ -187,9 +224,14 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         For each network, the epoch whose weights were kept, counted from 1.
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Out-of-fold probability of the positive label for the training rows in their order, calibrated, NaN for rows of
-        weight 0. It exists only if several networks were trained and `fit` made the folds itself. The fold of a row
-        also chose the epoch of its network. For a single network these probabilities are therefore optimistic (by a
-        tenth in log-loss on ten real tables); for the mean of all networks, which predicts, they are about right.
+        weight 0 and for rows that no fold of `cv` leaves out. It exists only if several networks were trained and `fit`
+        made the folds itself. The fold of a row also chose the epoch of its network. For a single network these
+        probabilities are therefore optimistic (by a tenth in log-loss on ten real tables); for the mean of all
+        networks, which predicts, they are about right. Where several rows belong together, as those of one patient,
+        they are far too good unless `fit` gets `groups`.
+    oof_fold_ : ndarray of shape (n_samples,)
+        The number of the network that was not trained on a row, counted from 0, as in `models_`; -1 where
+        `oof_proba_` is NaN. It exists where `oof_proba_` does.
     temperature_ : ndarray of shape (n_labels,)
         What log-odds are divided by; 1 where nothing was calibrated.
     model_ : keras.Model
@@ -240,6 +282,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ... )
     """
 
+    __metadata_request__fit: ClassVar = {"groups": True}
+    """With metadata routing `groups` are requested by default, as by scikit-learn's splitters."""
+
     classes_: NDArray[Any]
     n_labels_: int
     history_: dict[str, list[float]]
@@ -267,6 +312,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "cv": [HasMethods(["split"]), None],
         "calibration": [StrOptions({"temperature"}), None],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -300,6 +346,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         epochs: int | None = None,
         n_estimators: int | None = None,
+        cv: Any = None,
         calibration: str | None = "temperature",
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
@@ -329,6 +376,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.epochs = epochs
         self.n_estimators = n_estimators
+        self.cv = cv
         self.calibration = calibration
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -355,14 +403,15 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> BinaryNetClassifier:
         """Train on the rows of X.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Columns on any scale; numbers may be missing (NaN), not infinite. DataFrames may hold categories and
-            strings.
+        X : {array-like, table, sparse matrix} of shape (n_samples, n_features)
+            Columns on any scale; numbers may be missing (NaN), not infinite. Tables may hold categories and strings. A
+            sparse matrix is made dense, up to 2**27 values (1 GiB); for `predict` block by block, whatever its size.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Two labels of any kind, or an indicator matrix of 0s and 1s.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -373,6 +422,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             Their labels.
         sample_weight_val : array-like of shape (n_validation,), default=None
             Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as those of one patient: labels of any kind. All rows of a group are on
+            one side of each split that `fit` makes. So a network is stopped by groups that it has not seen, and
+            `oof_proba_` and the temperature are about such groups too. With metadata routing, `groups` are requested
+            by default.
 
         Returns
         -------
@@ -385,8 +439,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. If training diverges (the loss
             becomes NaN); an earlier fit then stays as it was.
         """
-        with self._all_or_nothing():
-            prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        with telling_once(), self._all_or_nothing():
+            prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
             self._store(prepared, self._train(prepared, X, y))
         return self
 
@@ -419,10 +473,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         [5, 5, 5]
         """
         models = [clone(self) for _ in fits]
-        if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
-            return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
-        prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
-        with ExitStack() as stack:
+        functions = any(callable(c) for c in self.callbacks or ())
+        with telling_once(), ExitStack() as stack:
+            if functions or getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
+                return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
+            prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
             bar = None
             if self.verbose and prepared:
                 bar = stack.enter_context(progress_bar(prepared[0].config.epochs))
@@ -463,7 +518,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
             since the rows of one call need not have the classes of the stream.
         """
-        with self._all_or_nothing():
+        with telling_once(), self._all_or_nothing():
             start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
@@ -483,9 +538,34 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     # ------------------------------------------------------------------ predictions
-    def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
-        check_is_fitted(self)
-        return self._fitted.logits(self._checked(X))
+    def _logits(self, X: Any) -> NDArray[np.float64]:
+        if "_fitted" not in vars(self):
+            check_is_fitted(self)
+        if sparse.issparse(X) and X.shape[0]:  # dense block by block: all of it may need more than there is memory
+            X = X.tocsr()
+            rows = max(_SPARSE_BLOCK_VALUES // max(X.shape[1], 1), 1)
+            blocks = [self._fitted.logits(self._checked(X[i : i + rows])) for i in range(0, X.shape[0], rows)]
+            return np.concatenate(blocks)
+        columns: Any = X if self._is_clean(X) else self._checked(X)
+        return self._fitted.logits(columns)
+
+    def _is_clean(self, X: Any) -> bool:
+        """Return whether `_checked` would give X back as it is, without a word.
+
+        scikit-learn's checks take longer than the prediction of a single row.
+        """
+        if (
+            type(X) is not np.ndarray
+            or X.dtype not in _FLOATS
+            or X.ndim != 2
+            or X.shape[1] != self.n_features_in_
+            or not len(X)
+            or self._table is not None
+            or hasattr(self, "feature_names_in_")
+        ):
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(X.sum()))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the positive label where its probability is at least `threshold`, else the other one.
@@ -592,6 +672,33 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         matrix: NDArray[Any] = self._checked(X)
         return matrix
 
+    # ------------------------------------------------------------------ files
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted classifier to one file, which `sklearn_binnet.load` reads.
+
+        The file is a zip archive of arrays and JSON, and no pickle: reading it runs no code from it. It holds the
+        parameters, the networks and all attributes. Parameters that are code of your own (functions as `model` or in
+        `metrics`, `callbacks`) can't be written down and must be set anew before another fit.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where the file goes. An older file there stays whole until the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        TypeError
+            The classifier is of a class of your own, or holds an attribute that no file can hold.
+
+        See Also
+        --------
+        sklearn_binnet.load : Reads the file.
+        """
+        check_is_fitted(self)
+        save(self, path)
+
     # ------------------------------------------------------------------ as Keras
     @property
     def model_(self) -> Any:
@@ -615,7 +722,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         # Keras models are built again when they are asked for.
         state: dict[str, Any] = super().__getstate__().copy()
         state.pop("_keras", None)
-        return state
+        plain: dict[str, Any] = to_plain(state)
+        return plain
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     # ------------------------------------------------------------------ the steps of a fit
     def _prepare(
@@ -626,6 +737,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        groups: Any = None,
     ) -> _Prepared:
         """Check the input of `fit`: the table, the labels, the weights and the parameters."""
         start = getattr(self, "_resume", None) if self.warm_start else None
@@ -638,7 +750,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         target = Target.learn(labels, self.pos_label)
         if start is not None:
             self._check_same_labels(target)
-        return self._resolve(X, columns, labels, target, start, sample_weight, (X_val, y_val, sample_weight_val))
+        validation = (X_val, y_val, sample_weight_val)
+        return self._resolve(X, columns, labels, target, start, sample_weight, validation, groups)
 
     def _resolve(
         self,
@@ -649,9 +762,12 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         start: Start | None,
         sample_weight: Any,
         validation: tuple[Any, Any, Any] = (None, None, None),
+        groups: Any = None,
         stream: bool = False,
     ) -> _Prepared:
         """Resolve the parameters, and leave out rows without weight."""
+        refuse_in_fork("Training")
+        start_keras()
         self._check_threshold(target.n_labels)
         weight, used = self._row_weights(columns, sample_weight)
         if not stream and np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of 1/3 are rounded
@@ -681,7 +797,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         pairs = class_weights(targets, weight[used], config.class_weight, target)
         held_out = self._validation_rows(*validation, target, pairs)
-        rows = self._rows(columns[used], targets, weight[used], pairs, held_out)
+        together = None if groups is None else group_numbers(groups, len(columns))[used]
+        rows = self._rows(columns[used], targets, weight[used], pairs, held_out, together)
         return _Prepared(config, rows, start, target, len(columns), used)
 
     def _train(self, prepared: _Prepared, X: Any, y: Any) -> FittedNetworks:
@@ -689,7 +806,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         config, rows, start, target = prepared[:4]
         follows = bool(getattr(self, "_skl_callbacks", None))
         with ExitStack() as stack:
-            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = []
+            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = [
+                _telling_means(function) for function in config.on_epoch
+            ]
             if self.verbose:
                 bar = stack.enter_context(progress_bar(config.epochs))
                 hooks.append(lambda report, networks: bar(report))
@@ -716,13 +835,16 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _store(self, prepared: _Prepared, result: FittedNetworks) -> None:
         """Set the attributes of a fitted classifier, all of them plain data."""
         target, trained = prepared.target, result.trained
-        for stale in ("_keras", "oof_proba_", "pos_label_"):
+        for stale in ("_keras", "oof_proba_", "oof_fold_", "pos_label_"):
             self.__dict__.pop(stale, None)
         for name, value in _what_predicts(result.networks, target).items():
             setattr(self, name, value)
         if not target.multilabel:
             self.pos_label_ = target.classes[target.positive]
-        self._resume = result.start
+        start = result.start
+        if not (self.warm_start or prepared.config.stream):  # two thirds of a pickle, and nobody asked for it
+            start = replace(start, optimizer_states=[None] * len(trained))
+        self._resume = start
         self.learning_rate_ = result.learning_rate
         self.batch_size_, self.epochs_ = result.settings.batch_size, result.settings.epochs
         self.history_ = mean_history(trained)
@@ -734,6 +856,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             out_of_fold = np.full((prepared.n_rows, target.n_labels), np.nan)
             out_of_fold[prepared.used] = result.out_of_fold
             self.oof_proba_ = out_of_fold if target.multilabel else out_of_fold[:, 0]
+            self.oof_fold_ = np.full(prepared.n_rows, -1)
+            self.oof_fold_[prepared.used] = result.left_out_by
 
     # ------------------------------------------------------------------ what comes in
     @contextmanager
@@ -760,22 +884,34 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             categorical = self.categorical_features
             self._table = Table.learn(X, categorical) if holds_categories(X, categorical) else None
         fills = self._fitted.encoder.encoding is not None if fills is None else fills
+        refuse_masked(None if y is _NO_LABELS else y, "y")
+        X = without_mask(X)
         finite: Any = "allow-nan" if fills else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
+        table = is_table(X)
+        foreign = hasattr(X, "__array_namespace__") or type(X).__module__ == "torch"
+        if foreign and not isinstance(X, np.ndarray) and get_config()["array_api_dispatch"]:
+            raise TypeError(
+                "the array API is not supported, but scikit-learn's array_api_dispatch is on and X is a "
+                f"{type(X).__module__} {type(X).__name__}. Pass NumPy arrays, which the network computes with."
+            )
         try:
-            if self._table is not None:
+            if self._table is not None or table:
                 validate_data(self, X, reset=reset, skip_check_array=True)
-                X = self._table.read(X)
+                if self._table is None and not learn and self.categorical_features is not None:
+                    refuse_new_categories(X)
+                X = numbers_of(X) if self._table is None else self._table.read(X)
                 if y is _NO_LABELS:
                     return check_array(X, estimator=self, input_name="X", **options)
                 return check_X_y(X, y, multi_output=True, estimator=self, **options)
             refuse_dates(X)
-            if not learn and self.categorical_features is not None:
-                refuse_new_categories(X)
+            options["accept_sparse"] = "csr"
             if y is _NO_LABELS:
-                return validate_data(self, X, reset=reset, **options)
-            return validate_data(self, X, y, multi_output=True, reset=reset, **options)
-        except ValueError as error:
+                X = validate_data(self, X, reset=reset, **options)
+                return dense(X, limit=False) if sparse.issparse(X) else X
+            X, y = validate_data(self, X, y, multi_output=True, reset=reset, **options)
+            return (dense(X, limit=True) if sparse.issparse(X) else X), y
+        except (TypeError, ValueError) as error:
             if not fills and "contains NaN" in str(error):
                 raise ValueError(
                     "encoding=None leaves columns as they are, but X has missing numbers (NaN). Use 'piecewise_linear' "
@@ -787,13 +923,13 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def _takes_missing(self) -> bool:
         """Return whether a fit with these parameters fills missing numbers in."""
-        return encoding_of(self.get_params(deep=False)) is not None
+        return encoding_of({"encoding": self.encoding, "model": self.model}) is not None
 
     def _without_levels_of(self, used: Any, X: Any, columns: NDArray[Any], start: Start | None) -> NDArray[Any]:
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
-        self._table = Table.learn(_safe_indexing(X, np.flatnonzero(used)), self.categorical_features)
+        self._table = Table.learn(X, self.categorical_features, used)
         return self._table.read(X)
 
     def _rows(
@@ -803,10 +939,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         weight: NDArray[Any],
         pairs: ClassWeights | None,
         validation: Rows | None = None,
+        groups: NDArray[np.intp] | None = None,
     ) -> Rows:
         """Return rows with the weight of every target."""
         n_levels = () if self._table is None else self._table.n_levels
-        return Rows(columns, targets, weight, target_weights(targets, weight, pairs), n_levels, validation)
+        return Rows(columns, targets, weight, target_weights(targets, weight, pairs), n_levels, validation, groups)
 
     def _check_threshold(self, n_labels: int) -> NDArray[np.float64]:
         """Return the threshold as (1,) or (n_labels,)."""
@@ -849,7 +986,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self, X: NDArray[Any], sample_weight: ArrayLike | None, name: str = "sample_weight"
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | slice]:
         """Return the weight of every row, and which rows have any: the others are left out."""
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        refuse_masked(sample_weight, name)
+        weight = moderate(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
         if not weight.any():  # scikit-learn 1.9 has said so by now
             raise ValueError(
                 f"Sample weights must contain at least one non-zero number, but {name} is 0 for every row."
@@ -880,7 +1018,18 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         tags.input_tags.allow_nan = self._takes_missing()
         tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
         return tags
+
+
+def _telling_means(function: Callable[[int, dict[str, float]], Any]) -> Callable[[EpochReport, Any], bool]:
+    """Return a hook that calls the user's function with an epoch's logs, the mean over the networks in training."""
+
+    def tell(report: EpochReport, networks: Any) -> bool:
+        logs = {name: float(np.mean([log[name] for log in report.logs])) for name in report.logs[0]}
+        return function(report.epoch, logs) is True
+
+    return tell
 
 
 def _what_predicts(networks: Fitted, target: Target) -> dict[str, Any]:

@@ -8,7 +8,7 @@ schedule could plan for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,6 +71,8 @@ class FitConfig:
     epochs: int
     n_estimators: int
     n_estimators_given: int | None
+    cv: Any
+    """The splitter that makes the folds of the networks, or None."""
     calibration: str | None
     early_stopping: bool
     validation_fraction: float
@@ -79,6 +81,9 @@ class FitConfig:
     class_weight: Any
     metrics: tuple[Any, ...] | None
     callbacks: tuple[Any, ...]
+    """Keras callbacks."""
+    on_epoch: tuple[Callable[[int, dict[str, float]], Any], ...]
+    """Functions among the callbacks."""
     threshold: NDArray[np.float64]
     random_state: np.random.RandomState
     stream: bool
@@ -121,6 +126,7 @@ class FitConfig:
         epochs = params["epochs"]
         if stream or epochs is None:
             epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+        callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
             n_estimators = constants.N_ESTIMATORS if builtin else 1
@@ -142,6 +148,7 @@ class FitConfig:
             epochs=epochs,
             n_estimators=n_estimators,
             n_estimators_given=params["n_estimators"],
+            cv=params["cv"],
             calibration=params["calibration"],
             early_stopping=bool(params["early_stopping"]) and not stream,
             validation_fraction=params["validation_fraction"],
@@ -149,7 +156,8 @@ class FitConfig:
             min_delta=params["min_delta"],
             class_weight=params["class_weight"],
             metrics=None if params["metrics"] is None else tuple(params["metrics"]),
-            callbacks=tuple(params["callbacks"] or ()),
+            callbacks=tuple(c for c in callbacks if not callable(c)),
+            on_epoch=tuple(c for c in callbacks if callable(c)),
             threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
             random_state=check_random_state(params["random_state"]),
             stream=stream,
@@ -190,21 +198,25 @@ class FitConfig:
     ) -> None:
         """Warn of parameters that the user set and this fit does not use."""
         unused: dict[str, str] = {}
+        if self.model is not None:
+            unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
+        elif not self.hidden_layer_sizes:
+            unused |= dict.fromkeys(LAYERS[1:], "it belongs to hidden layers, and hidden_layer_sizes=() leaves none")
         if self.stream:
             if params["learning_rate_schedule"] not in (None, "constant"):
                 unused["learning_rate_schedule"] = (
                     "partial_fit keeps the learning rate constant, since a stream has no last step to plan for"
                 )
         else:
-            if self.model is not None:
-                unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
             if self.encoding != "piecewise_linear":
                 unused["n_bins"] = f"only encoding='piecewise_linear' has bins, and here it is {self.encoding!r}"
             if not self.early_stopping:
                 no_stopping = "early_stopping=False"
                 unused |= dict.fromkeys(("validation_fraction", "patience", "min_delta"), no_stopping)
             if validation_rows:
-                unused["validation_fraction"] = "the rows X_val are validated on"
+                unused |= dict.fromkeys(("validation_fraction", "cv"), "the rows X_val are validated on")
+            elif self.cv is not None:
+                unused["validation_fraction"] = "each network is validated on one fold of `cv`"
             elif self.n_estimators > 1:
                 unused["validation_fraction"] = (
                     f"each of the {self.n_estimators} networks is validated on one fold of the rows; only a single "
@@ -269,6 +281,16 @@ def _learning_rate(rate: Any) -> tuple[float | None, Any]:
     return None, rate
 
 
+def _callbacks(callbacks: Any) -> Sequence[Any]:
+    for callback in callbacks or ():
+        if isinstance(callback, type) or not (callable(callback) or hasattr(callback, "on_epoch_end")):
+            raise ValueError(
+                "callbacks must hold Keras callbacks, as in [keras.callbacks.TerminateOnNaN()], or functions of "
+                f"(epoch, logs), got {callback!r}."
+            )
+    return callbacks or ()
+
+
 def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     """Return the default learning rate of the built-in network: the wider the layers, the smaller it is."""
     widest = max(hidden_layer_sizes, default=1)
@@ -290,7 +312,7 @@ def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
 
 
 def _dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
-    rates = [dropout] * n_layers if is_number(dropout) else list(dropout)
+    rates = [dropout] * n_layers if np.ndim(dropout) == 0 else list(dropout)
     numbers = all(is_number(rate) and not isinstance(rate, bool) and 0 <= rate < 1 for rate in rates)
     if len(rates) != n_layers or not numbers:
         raise ValueError(

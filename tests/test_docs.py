@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst")), *sorted((ROOT / "docs" / "guide").glob("*.rst"))]
-OPTIONAL = ("dask", "skops")
+OPTIONAL = ("dask", "onnx", "onnxruntime", "optuna", "skops")
 WIDTH = 88
 """Columns of code that the gallery and the pages show without scrolling."""
 
@@ -104,8 +104,6 @@ def test_code_runs_and_prints_what_the_page_shows(page, monkeypatch, tmp_path):
     if page.name == "index.rst":
         (line,) = names["tuned"].constraint_report_
         assert line["bound"] >= 0.85
-        low, high = names["tuned"].threshold_interval_
-        assert low <= names["tuned"].best_threshold_ <= high
     if page.name == "README.md":
         # a miss costs five false alarms: 1/6 for calibrated probabilities
         assert names["tuned"].best_threshold_ == pytest.approx(1 / 6, abs=0.1)
@@ -130,7 +128,7 @@ def test_every_public_name_is_in_the_reference():
     reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
     for module in (sklearn_binnet, datasets, plotting):
         for name in module.__all__:
-            assert re.search(rf"auto(class|function):: [\w.]*\b{name}\n", reference), name
+            assert re.search(rf"auto(class|function|data):: [\w.]*\b{name}\n", reference), name
 
 
 def test_every_public_method_is_in_the_reference():
@@ -140,6 +138,8 @@ def test_every_public_method_is_in_the_reference():
     reference = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
     for module in (sklearn_binnet, plotting):
         for name in module.__all__:
+            if not isinstance(getattr(module, name), type):
+                continue
             described = re.search(rf"autoclass:: [\w.]*\b{name}\n\n((?:   .*\n)+)", reference)[1]
             for owner in getattr(module, name).__mro__:
                 if owner.__module__.startswith("sklearn_binnet."):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._constants import SOFT_LIMIT
 
 LARGEST_INPUT = 8e307  # differences of larger numbers overflow
@@ -17,6 +18,7 @@ _RESOLUTION = 1e-12
 _BLOCK_VALUES = 1 << 22
 
 
+@stored
 @dataclass(frozen=True)
 class PiecewiseLinear:
     """Numbers scaled by median and interquartile range and softly clipped, then their place in quantile bins.
@@ -124,10 +126,19 @@ class PiecewiseLinear:
         return ops.concatenate([scaled, rescaling(1.0, -self.mean, dtype="float64", name="bin_mean")(share)], axis=1)
 
 
-def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
-    """Return x scaled, and softly clipped to (-3, 3)."""
+def difference(x: NDArray[Any], center: Any) -> NDArray[np.float64]:
+    """Return x - center in float64; what is too large for that is cut, which no float32 number is."""
+    if x.dtype == np.float32:
+        narrow: NDArray[np.float64] = np.subtract(x, center, dtype=np.float64)
+        return narrow
     z: NDArray[np.float64] = np.clip(x, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
     z -= center
+    return z
+
+
+def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
+    """Return x scaled, and softly clipped to (-3, 3)."""
+    z = difference(x, center)
     with np.errstate(over="ignore"):
         z *= factor
     np.clip(z, -_FAR, _FAR, out=z)
