@@ -108,7 +108,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     selection : {"stable", "argmax"} or callable, default="stable"
         How a threshold is read off the curve. "stable" takes the mean of bootstrap optima and moves it towards the
         thresholds of calibrated probabilities and of smoothed densities, by at most one bootstrap standard deviation;
-        it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
+        it varies less from sample to sample than the maximum of a noisy curve. For costs it takes the threshold of
+        recalibrated probabilities. Both fade from 500 rows of each class on, so that the curve decides where rows are
+        many. "argmax" is the maximum of the curve, exactly. A
         callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
         threshold.
     abstain : float, str, list of str or dict, optional
