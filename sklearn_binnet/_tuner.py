@@ -116,6 +116,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
           costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
 
+        With ``selection="argmax"`` the band is the best of all pairs of thresholds on these rows. "stable" takes the
+        means of bootstrap samples where mistakes or costs are to be few, which loses less on new rows.
         Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
         for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
         referred ones are in neither.
@@ -190,8 +192,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         nobody is called so.
     refer_report_ : dict or None
         What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
-        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
-        of referral the mean ``cost`` of a row.
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, ``intervals``
+        of both thresholds from the bootstrap (None where the fewest rows are referred), and with a cost of referral the
+        mean ``cost`` of a row.
     group_thresholds_ : dict or None
         The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
     group_report_ : dict or None
