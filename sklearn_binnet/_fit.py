@@ -25,6 +25,7 @@ from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._telling import tell
+from sklearn_binnet._training._compiled import steps_done
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
@@ -373,7 +374,7 @@ def _calibrated(layout: _Layout, trained: list[Trained]) -> FittedNetworks:
     )
     rate = layout.members[0].learning_rate
     if not isinstance(settings.schedule, str):
-        rate = float(settings.schedule(0))
+        rate = float(settings.schedule(0 if start is None else steps_done(start.optimizer_states[0])))
     return FittedNetworks(networks, trained, out_of_fold, left_out_by, following, settings, rate)
 
 

@@ -104,8 +104,6 @@ def test_code_runs_and_prints_what_the_page_shows(page, monkeypatch, tmp_path):
     if page.name == "index.rst":
         (line,) = names["tuned"].constraint_report_
         assert line["bound"] >= 0.85
-        low, high = names["tuned"].threshold_interval_
-        assert low <= names["tuned"].best_threshold_ <= high
     if page.name == "README.md":
         # a miss costs five false alarms: 1/6 for calibrated probabilities
         assert names["tuned"].best_threshold_ == pytest.approx(1 / 6, abs=0.1)
