@@ -391,6 +391,11 @@ def test_predictions_of_referred_rows_are_masked_or_called_what_you_like():
     assert set(mixed[decisions == 1]) == {"yes"}
 
 
+def test_score_is_that_of_one_threshold_on_all_rows():
+    asked, plain = prefit(abstain=0.2).fit(X, Y), prefit().fit(X, Y)
+    assert asked.score(X, Y) == plain.score(X, Y) == np.mean(plain.predict(X) == Y)
+
+
 def test_labels_keep_their_kind_where_the_third_one_has_it():
     tuned = prefit(abstain=0.2).fit(X, Y)
     answers = tuned.predict(X, referred=-1)
