@@ -30,6 +30,7 @@ from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_we
 from sklearn_binnet._networks._builtin import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
+from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
@@ -267,7 +268,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
-        "calibration": [StrOptions({"temperature"}), None],
+        "calibration": [StrOptions({"stacking", "temperature"}), None],
+        "retrieval": [StrOptions({"auto"}), "boolean"],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -300,7 +302,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         epochs: int | None = None,
         n_estimators: int | None = None,
-        calibration: str | None = "temperature",
+        calibration: str | None = "stacking",
+        retrieval: str | bool = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         patience: int = 10,
@@ -330,6 +333,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.epochs = epochs
         self.n_estimators = n_estimators
         self.calibration = calibration
+        self.retrieval = retrieval
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -695,7 +699,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 hooks.append(lambda report, networks: bar(report))
             if follows:
                 # Networks may be trained one after the other, so that only for one the number of epochs is known.
-                single = config.n_estimators == 1 and start is None
+                single = config.n_estimators == 1 and start is None and config.retrieval is not True
                 context = self._init_callback_context(max_subtasks=config.epochs if single else None)
                 context.call_on_fit_task_begin(estimator=self, X=X, y=y)
 
@@ -716,7 +720,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _store(self, prepared: _Prepared, result: FittedNetworks) -> None:
         """Set the attributes of a fitted classifier, all of them plain data."""
         target, trained = prepared.target, result.trained
-        for stale in ("_keras", "oof_proba_", "pos_label_"):
+        for stale in ("_keras", "oof_proba_", "pos_label_", "member_weights_"):
             self.__dict__.pop(stale, None)
         for name, value in _what_predicts(result.networks, target).items():
             setattr(self, name, value)
@@ -730,6 +734,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = [t.best_epoch for t in trained]
         self.temperature_ = result.networks.temperature.copy()
+        self.retrieval_histories_ = [t.history for t in result.retrieval]
+        if isinstance(result.networks, Stack):
+            self.member_weights_ = result.networks.shares.copy()
         if result.out_of_fold is not None:
             out_of_fold = np.full((prepared.n_rows, target.n_labels), np.nan)
             out_of_fold[prepared.used] = result.out_of_fold

@@ -72,6 +72,8 @@ class FitConfig:
     n_estimators: int
     n_estimators_given: int | None
     calibration: str | None
+    retrieval: bool | str
+    """Whether there are retrieval members beside the networks; "auto" waits for the folds."""
     early_stopping: bool
     validation_fraction: float
     patience: int
@@ -143,6 +145,7 @@ class FitConfig:
             n_estimators=n_estimators,
             n_estimators_given=params["n_estimators"],
             calibration=params["calibration"],
+            retrieval=_retrieval(params["retrieval"]),
             early_stopping=bool(params["early_stopping"]) and not stream,
             validation_fraction=params["validation_fraction"],
             patience=min(params["patience"], epochs),  # longer waiting is the same, and may overflow TensorFlow's int32
@@ -195,6 +198,8 @@ class FitConfig:
                 unused["learning_rate_schedule"] = (
                     "partial_fit keeps the learning rate constant, since a stream has no last step to plan for"
                 )
+            if self.retrieval is True:
+                unused["retrieval"] = "partial_fit keeps no rows that could vote"
         else:
             if self.model is not None:
                 unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
@@ -236,6 +241,10 @@ def _with_wrapper(
 
     given = wrapper_parameters(params["model"], n_features, n_labels, n_rows)
     return dict(params) | {k: v for k, v in given.items() if _equal(params[k], defaults[k])}
+
+
+def _retrieval(value: Any) -> bool | str:
+    return "auto" if isinstance(value, str) else bool(value)
 
 
 def _equal(value: Any, default: Any) -> bool:

@@ -144,6 +144,7 @@ class BuiltinNetwork:
     encoder: ColumnEncoder
     keras_reason: str | None = None
     eager: bool = False
+    candidates: int = 0
 
     @property
     def n_labels(self) -> int:
@@ -173,7 +174,7 @@ class BuiltinNetwork:
         import keras
 
         inputs = keras.Input((self.encoder.n_encoded,))
-        return keras.Model(inputs, self._layers(inputs))
+        return keras.Model(inputs, self.logits(inputs))
 
     def view(self) -> tuple[Any, list[Any]]:
         """Return the Keras model from raw columns to probabilities, and its weights without the encoder's."""
@@ -181,12 +182,13 @@ class BuiltinNetwork:
 
         inputs = raw_input(self.encoder)
         before = self.encoder.keras(inputs)
-        logits = self._layers(before)
+        logits = self.logits(before)
         model = keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(logits))
         inner = keras.Model(before, logits)
         return model, inner.weights
 
-    def _layers(self, inputs: Any) -> Any:
+    def logits(self, inputs: Any) -> Any:
+        """Return the Keras tensor of logits from that of encoded columns."""
         import keras
 
         spec = self.spec
