@@ -63,6 +63,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     out-of-fold probability from the network that was not trained on it, and these probabilities calibrate the
     predictions.
 
+    Beside each network, a retrieval member is trained on the same rows. It answers with a vote of the training rows
+    that are nearest in an embedding that it learns. The out-of-fold predictions say how much weight networks and
+    retrieval members get.
+
     Parameters
     ----------
     model : None, callable, keras.Model or scikeras.wrappers.KerasClassifier, default=None
@@ -123,10 +127,22 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         mean of their log-odds is the prediction; where the rarer class has fewer rows than this, there are fewer
         networks. A single network holds out `validation_fraction` of the rows. None takes 5 for the built-in network
         and 1 for `model`.
-    calibration : "temperature" or None, default="temperature"
-        "temperature" is temperature scaling [5]_, fitted for each label on the out-of-fold predictions, with the
-        weights of the loss. A single network has no out-of-fold predictions and is not calibrated. `warm_start` and
-        `partial_fit` keep the temperature of the fit they go on from.
+    calibration : {"stacking", "temperature"} or None, default="stacking"
+        What the out-of-fold predictions are used for, for each label and with the weights of the loss. "temperature" is
+        temperature scaling [5]_. "stacking" also learns the shares of networks and retrieval members, `member_weights_`
+        [6]_; without retrieval members it is the same as "temperature". Under "temperature" and None the shares are
+        equal. Where `X_val` is given, or a single network holds rows out, there are no out-of-fold predictions: these
+        rows then give the shares and the temperature, if there are retrieval members, and otherwise nothing is
+        calibrated. `warm_start` and `partial_fit` keep shares and temperature of the fit they go on from.
+    retrieval : {"auto"} or bool, default="auto"
+        Whether there are retrieval members beside the networks. Each embeds rows by a matrix, and lets the training rows
+        vote for their label with weight exp(-distance); the odds of a small network count as some votes more. All of it
+        is trained together, on the rows of the network beside it [7]_. Its recipe is its own: `encoding`, `n_bins`,
+        the layers, the optimizer and the learning rate describe the networks alone; `epochs` (12 at most),
+        `batch_size`, early stopping and weights of rows and classes hold for both. "auto" is True for several networks
+        of the built-in kind. `partial_fit` trains the networks alone. A fitted classifier, and its file, then hold up
+        to 2,048 embedded training rows for each member with their labels. False holds none, trains and predicts
+        several times faster, and is a little worse on most tables.
     early_stopping : bool, default=True
         Whether training stops when the validation loss has not improved for `patience` epochs; the weights of the best
         epoch are kept. The validation rows are the fold that is left out, those held out, or those given to `fit`.
@@ -188,16 +204,23 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         For each network, the epoch whose weights were kept, counted from 1.
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Out-of-fold probability of the positive label for the training rows in their order, calibrated, NaN for rows of
-        weight 0. It exists only if several networks were trained and `fit` made the folds itself. The fold of a row
-        also chose the epoch of its network. For a single network these probabilities are therefore optimistic (by a
+        weight 0. It exists only if several networks were trained and `fit` made the folds itself. With retrieval
+        members, the shares and the temperature behind it come from the other folds. The fold of a row also chose the
+        epoch of its network. For a single network these probabilities are therefore optimistic (by a
         tenth in log-loss on ten real tables); for the mean of all networks, which predicts, they are about right.
     temperature_ : ndarray of shape (n_labels,)
         What log-odds are divided by; 1 where nothing was calibrated.
+    member_weights_ : ndarray of shape (2, n_labels)
+        The shares of the networks and of the retrieval members in the log-odds of each label, which sum to 1. It exists
+        only if there are retrieval members.
+    retrieval_histories_ : list of dict
+        The history of each retrieval member, without metrics; empty if there are none. Other attributes that speak of a
+        training, such as `history_`, are about the networks.
     model_ : keras.Model
         Keras model from raw columns (of a table with categories: from what `to_matrix` returns) to the final
         probability. It is built when it is asked for.
     models_ : list of keras.Model
-        The single networks, likewise, without the temperature.
+        The single networks and then the retrieval members, likewise, without the temperature.
 
     See Also
     --------
@@ -214,6 +237,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     .. [4] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
        NeurIPS 2022.
     .. [5] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    .. [6] L. Breiman, "Stacked Regressions", Machine Learning 24, 1996.
+    .. [7] Kernel smoothing after E. A. Nadaraya and G. S. Watson (1964) with a learnt metric, as in H.-J. Ye, H.-H. Yin,
+       D.-C. Zhan, W.-L. Chao, "Revisiting Nearest Neighbor for Tabular Data: A Deep Tabular Baseline Two Decades Later",
+       ICLR 2025, but shrunk to a network and trained with it.
 
     Examples
     --------
