@@ -135,10 +135,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows then give the shares and the temperature, if there are retrieval members, and otherwise nothing is
         calibrated. `warm_start` and `partial_fit` keep shares and temperature of the fit they go on from.
     retrieval : {"auto"} or bool, default="auto"
-        Whether there are retrieval members beside the networks. Each embeds rows by a matrix, and lets the training rows
-        vote for their label with weight exp(-distance); the odds of a small network count as some votes more. All of it
-        is trained together, on the rows of the network beside it [7]_. Its recipe is its own: `encoding`, `n_bins`,
-        the layers, the optimizer and the learning rate describe the networks alone; `epochs` (12 at most),
+        Whether there are retrieval members beside the networks. Each embeds rows by a matrix, and lets the training
+        rows vote for their label with weight exp(-distance); the odds of a small network count as some votes more. All
+        of it is trained together, on the rows of the network beside it [7]_. Its recipe is its own: `encoding`,
+        `n_bins`, the layers, the optimizer and the learning rate describe the networks alone; `epochs` (12 at most),
         `batch_size`, early stopping and weights of rows and classes hold for both. "auto" is True for several networks
         of the built-in kind. `partial_fit` trains the networks alone. A fitted classifier, and its file, then hold up
         to 2,048 embedded training rows for each member with their labels. False holds none, trains and predicts
@@ -238,9 +238,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
        NeurIPS 2022.
     .. [5] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
     .. [6] L. Breiman, "Stacked Regressions", Machine Learning 24, 1996.
-    .. [7] Kernel smoothing after E. A. Nadaraya and G. S. Watson (1964) with a learnt metric, as in H.-J. Ye, H.-H. Yin,
-       D.-C. Zhan, W.-L. Chao, "Revisiting Nearest Neighbor for Tabular Data: A Deep Tabular Baseline Two Decades Later",
-       ICLR 2025, but shrunk to a network and trained with it.
+    .. [7] Kernel smoothing after E. A. Nadaraya and G. S. Watson (1964) with a learnt metric, as in H.-J. Ye,
+       H.-H. Yin, D.-C. Zhan, W.-L. Chao, "Revisiting Nearest Neighbor for Tabular Data: A Deep Tabular Baseline Two
+       Decades Later", ICLR 2025, but shrunk to a network and trained with it.
 
     Examples
     --------

@@ -39,7 +39,7 @@ def several():
 
 
 def brute_force(member, odds, family, X_train, votes, rows, places=None):
-    """Log-odds of rows, by the definition, in float64 and without a grid; those at `places` do not vote for themselves."""
+    """Log-odds of rows by the definition, in float64 and off the grid; those at `places` do not vote for themselves."""
     scale, kernel, pseudo_count = (w.astype(float) for w in member[-3:])
     pace = constants.RETRIEVAL_PACE
     kernel = constants.SCALE_FACTOR * pace * scale[:, None] * (pace * kernel)
