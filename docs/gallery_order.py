@@ -12,6 +12,10 @@ ORDER = (
     "plot_overfitting.py",
     "plot_red_wine.py",
     "plot_costs_and_constraints.py",
+    "plot_row_costs.py",
+    "plot_class_weights.py",
+    "plot_prevalence.py",
+    "plot_uncertain_costs.py",
     "plot_grid_search.py",
     "plot_from_scikeras.py",
 )

@@ -41,10 +41,10 @@ LAYERS = ("hidden_layer_sizes", "activation", "dropout", "batch_normalization")
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Every parameter of one fit, checked and resolved.
+    """The parameters of the network and of its training in one fit, checked and resolved.
 
-    Two things wait for what only the fit knows: `optimizer_for` takes the optimizer that a user's model was compiled
-    with, and `batch_size_for` the number of training rows. `metrics` of None stands for those of a compiled model.
+    Two wait for what only the fit knows: `optimizer_for` takes the optimizer that a user's model was compiled with, and
+    `batch_size_for` the number of training rows. `metrics` of None stands for those of a compiled model.
     """
 
     model: Any

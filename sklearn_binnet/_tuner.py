@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -48,6 +49,15 @@ def _estimator_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
+def _gives(method: str) -> Callable[[Any], bool]:
+    """Return a check whether there are calibrated probabilities, or else the estimator's own by a method."""
+
+    def check(self: Any) -> bool:
+        return bool(getattr(self, "_calibrations", self.calibrate)) or _estimator_has(method)(self)
+
+    return check
+
+
 class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
@@ -64,8 +74,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         - the name of a metric of the decisions: every such name of scikit-learn, and ``"youden"``,
           ``"geometric_mean"``, ``"cohen_kappa"``, ``"specificity"``, ``"npv"``, ``"f2"``, ``"f0.5"`` (any beta),
-          ``"cost"``. Metrics of which less is better, such as ``"fpr"``, are minimised, and `best_score_` is their
-          negative;
+          ``"cost"``, ``"net_benefit@0.2"`` (any threshold probability). Metrics of which less is better, such as
+          ``"fpr"``, are minimised, and `best_score_` is their negative;
         - a scorer from :func:`sklearn.metrics.make_scorer`, with its parameters;
         - a callable ``f(tn, fp, fn, tp)``, which gets arrays of weighted counts;
         - a callable ``f(estimator, X, y)``.
@@ -89,8 +99,27 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
         callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
         threshold.
+    abstain : float, str, list of str or dict, optional
+        Rows to refer to a person: yes from an upper threshold on, no below a lower one, and the band between them
+        referred (see `decide` and `predict`). One of
+
+        - the share of rows that may be referred, such as 0.1: the band of fewest mistakes;
+        - bounds on the decided rows, such as ``["precision >= 0.95", "npv >= 0.99"]``: the fewest rows are referred;
+        - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
+          costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
+
+        Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
+        for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
+        referred ones are in neither.
+    groups : str or list of str, optional
+        How far groups of rows may differ, such as ``"equal_opportunity <= 0.05"``: each group gets a threshold of its
+        own. `sensitive` of `fit`, `retune` and `predict` says which group a row is in. The difference between the
+        highest and the lowest rate of a group is that of the recall (``"equal_opportunity"``), of the false positive
+        rate (``"predictive_equality"``), of the share of rows called positive (``"demographic_parity"``), or of the
+        first two (``"equalized_odds"``). Confidence bounds must keep it, or with [empirical] the rates of the rows at
+        hand. Small groups are drawn towards all rows.
     confidence_level : float, default=0.95
-        Level of `threshold_interval_` and of constraints.
+        Level of `threshold_interval_`, of constraints, of `abstain` and of `groups`.
     pos_label : label, optional
         The positive class. By default that of the scorer if it names one, else that of the estimator (of the last step
         of a pipeline) if it has one, as a `BinaryNetClassifier` has, else ``classes_[1]``.
@@ -99,6 +128,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     thresholds : int or array-like, optional
         Candidates, if not every threshold may be chosen: that many between the extreme scores, or these. Where no
         candidate satisfies the constraints, `constraint_satisfied_` is False.
+    calibrate : bool, default=False
+        Whether scores are calibrated before anything else (beta calibration, learnt from the out-of-fold scores), so
+        that `predict_proba` gives probabilities at the share of positives that the training rows have. Use it where
+        `estimator` was trained with class weights or resampled rows, or has a `decision_function` only. Thresholds,
+        `oof_scores_` and `curve_` are then about calibrated probabilities.
     cv : int, float, splitter, iterable, "prefit", "oof" or None, default=None
         Folds, as in scikit-learn; a float is the share of one stratified hold-out set. Splits are drawn once.
 
@@ -143,6 +177,21 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     constraint_report_ : list of dict
         For each constraint its estimate and bound at the threshold, the nearest bound that any threshold (of
         `thresholds`) reaches, and the number of positives that it would need.
+    refer_band_ : tuple of float or None
+        The two thresholds of `abstain`: no below the first, yes from the second on. An infinite one is never reached:
+        nobody is called so.
+    refer_report_ : dict or None
+        What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
+        of referral the mean ``cost`` of a row.
+    group_thresholds_ : dict or None
+        The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
+    group_report_ : dict or None
+        ``constraints``, each with its ``estimate`` on the rows and its ``bound``; ``satisfied``, whether all of them
+        are shown to hold; ``groups``, by name the ``threshold``, the rates compared with their intervals, the rows of
+        each class (``n_positive``, ``n_negative``) and ``own_weight``, the weight that the group's own shares of
+        positives and of negatives had beside those of all rows; ``score`` and, with the one threshold for all rows,
+        ``common_score``.
     oof_scores_ : ndarray of shape (n_samples,)
         Out-of-fold score of the positive class; NaN for rows that no fold held out. The mean, if a row was held out
         several times.
@@ -162,11 +211,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     Notes
     -----
     **Several labels.** With an indicator matrix (n, L) every label gets a threshold of its own: `best_threshold_` has
-    shape (L,), `threshold_interval_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L), and `curve_`,
-    `fold_curves_`, `constraint_satisfied_`, `constraint_report_` have an entry for each label; `common_threshold_` is
-    the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label) averages over labels, and rare
-    labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all thresholds together. Constraints
-    hold for each label by itself; a dict ``{label number: constraint}`` gives them to some labels only.
+    shape (L,), `threshold_interval_` and `refer_band_` (L, 2), `fold_thresholds_` (n_folds, L), `oof_scores_` (n, L),
+    and `curve_`, `fold_curves_`, `constraint_satisfied_`, `constraint_report_`, `refer_report_` have an entry for each
+    label; `common_threshold_` is the best single threshold. ``"f1_macro"`` (or ``"f1"``, as any metric of one label)
+    averages over labels, and rare labels are drawn towards the common threshold. ``"f1_micro"`` is maximised over all
+    thresholds together. Constraints hold for each label by itself; a dict ``{label number: constraint}`` gives them to
+    some labels only.
 
     A matrix of two columns with exactly one 1 in every row is one yes/no question in one-hot form, and a warning says
     so. Other values than 0 and 1 are refused.
@@ -204,6 +254,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "confidence_level": [Interval(Real, 0.0, 1.0, closed="neither")],
         "response_method": [StrOptions({"auto", "predict_proba", "decision_function"})],
         "thresholds": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "calibrate": ["boolean"],
         "cv": [
             "cv_object",
             StrOptions({"prefit", "oof"}),
@@ -219,11 +270,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator_: Any
     estimators_: list[Any]
     best_threshold_: Any
+    refer_band_: Any
+    group_thresholds_: dict[Any, float] | None
     oof_scores_: NDArray[np.float64]
     pos_label_: Any
     _labels: NDArray[Any] | None
     """Negative and positive label; None for an indicator matrix."""
     _response_method: str
+    _calibrations: list[_tuning.Calibration] | None
+    """With `calibrate`: from the scores of the estimator to those that are tuned on, for each label."""
     _evidence: list[_tuning.Evidence]
     _prevalence: list[float | None]
     """Share of positives that each label was last tuned for; None as the rows have it."""
@@ -237,10 +292,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         selection: Any = "stable",
+        abstain: Any = None,
+        groups: Any = None,
         confidence_level: float = 0.95,
         pos_label: Any = None,
         response_method: str = "auto",
         thresholds: Any = None,
+        calibrate: bool = False,
         cv: Any = None,
         ensemble: bool | str = "auto",
         refit: bool = True,
@@ -253,10 +311,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.constraint = constraint
         self.costs = costs
         self.selection = selection
+        self.abstain = abstain
+        self.groups = groups
         self.confidence_level = confidence_level
         self.pos_label = pos_label
         self.response_method = response_method
         self.thresholds = thresholds
+        self.calibrate = calibrate
         self.cv = cv
         self.ensemble = ensemble
         self.refit = refit
@@ -265,7 +326,15 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.store_cv_results = store_cv_results
 
     # ------------------------------------------------------------------ fitting
-    def fit(self, X: Any, y: ArrayLike, *, costs: ArrayLike | None = None, **params: Any) -> ThresholdTunerCV:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        *,
+        costs: ArrayLike | None = None,
+        sensitive: ArrayLike | None = None,
+        **params: Any,
+    ) -> ThresholdTunerCV:
         """Fit the classifier and tune its threshold.
 
         Parameters
@@ -277,6 +346,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each row, for ``scoring="cost"``: of a false positive and of a false negative; or of tn, fp, fn,
             tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, for `groups`; kept for `retune`. (`groups` among `params` is scikit-learn's, for the
+            splitter.)
         **params : dict
             With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
             that is passed. Without it, `sample_weight` goes to the estimator and to the curve, `groups` to the
@@ -293,7 +365,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         y = self._read_labels(X, y)
         n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
-        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None)
+        asked = {"abstain": self.abstain, "groups": self.groups}
+        request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None, **asked)
+        groups = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
+        if request.parity and groups is None:
+            raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
@@ -334,7 +410,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             metadata=routed.scorer.score,
             keep_rows=request.objective.metric is None,
             probability=fitted.method == "predict_proba",
+            groups=groups,
         )
+        calibrations = None
+        if self.calibrate:
+            calibrations = [_tuning.Calibration.from_evidence(part) for part in evidence]
+            oof_scores = _tuning.calibrate(oof_scores, calibrations)
+            evidence = [part.mapped(one) for part, one in zip(evidence, calibrations, strict=True)]
         tuned = self._tune(evidence, request, seed)
         # Nothing is stored before this line: a fit that fails leaves an earlier one as it was.
         for name in OF_ONE_FIT:
@@ -349,6 +431,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             self.pos_label_ = labels[1]
         self.oof_scores_ = oof_scores if labels is None else oof_scores[:, 0]
         self._seed, self._response_method, self._labels = seed, fitted.method, labels
+        self._calibrations = calibrations
         for part in evidence:
             part.rows = None
         self._evidence, self._prevalence = evidence, [None] * n_labels
@@ -389,11 +472,14 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 "cv."
             )
 
-    def _request(self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool) -> _tuning.Request:
+    def _request(
+        self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool, **asked: Any
+    ) -> _tuning.Request:
         return _tuning.resolve_request(
             scoring,
             constraint,
             costs,
+            **asked,
             n_labels=n_labels,
             row_costs=row_costs,
             selection=self.selection,
@@ -455,6 +541,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             lines = [line for label in labels for line in label.constraint_report]
             failed = [line for line in lines if not line["satisfied"]] or lines
             warnings.warn(th.shortfall_message(failed), UserWarning, stacklevel=3)
+        _tuning.warn_of_bands([label.refer_report for label in labels])
+        _tuning.warn_of_groups(labels[0].group_report)
         columns = zip(*labels, strict=True)
         attributes: dict[str, Any] = {f"{name}_": list(c) for name, c in zip(labels[0]._fields, columns, strict=True)}
         if self.store_cv_results:
@@ -462,6 +550,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if len(labels) == 1:  # one question is published without its list
             attributes = {name: values[0] for name, values in attributes.items()}
         else:
+            attributes |= dict.fromkeys(("group_thresholds_", "group_report_"))
+            if request.band is None:
+                attributes |= dict.fromkeys(("refer_band_", "refer_report_"))
+            else:
+                attributes["refer_band_"] = np.array(attributes["refer_band_"])
             for name in ("best_threshold_", "threshold_interval_", "constraint_satisfied_"):
                 attributes[name] = np.array(attributes[name])
             attributes["fold_thresholds_"] = np.column_stack(attributes["fold_thresholds_"])
@@ -475,6 +568,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint: Any = None,
         costs: ArrayLike | None = None,
         prevalence: ArrayLike | None = None,
+        abstain: Any = None,
+        groups: Any = None,
+        sensitive: ArrayLike | None = None,
     ) -> ThresholdTunerCV:
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
 
@@ -491,6 +587,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         prevalence : float in (0, 1), optional
             Share of positives to expect where the classifier will be used: the rows are
             reweighted to it. For several labels one share for all, or one for each.
+        abstain : float, str, list of str or dict, optional
+            Rows to refer to a person. Pass ``[]`` to drop the constructor's.
+        groups : str or list of str, optional
+            How far groups may differ. Pass ``[]`` to drop the constructor's.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row that `fit` was given, if not as it said there.
 
         Returns
         -------
@@ -498,6 +600,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self, "estimator_")
         constraint = self.constraint if constraint is None else constraint
+        asked = {
+            "abstain": self.abstain if abstain is None else abstain,
+            "groups": self.groups if groups is None else groups,
+        }
         if scoring is None:
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
         held_out = ~np.isnan(self.oof_scores_)
@@ -505,15 +611,139 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
-        request = self._request(scoring, constraint, costs, len(evidence), by_row)
+        request = self._request(scoring, constraint, costs, len(evidence), by_row, **asked)
         if request.objective.metric is None:
             raise ValueError(
                 f"`scoring` {scoring!r} has to be called on rows, which are not stored; retune with a metric of the "
                 "counts, or fit anew."
             )
+        if sensitive is not None:
+            told = _tuning.read_groups(sensitive, len(held_out)).at(np.flatnonzero(held_out))
+            evidence = [replace(part, groups=told) for part in evidence]
         self.__dict__.update(self._tune(evidence, request, self._seed))
         self._prevalence = shares
         return self
+
+    def retune_uncertain(
+        self, costs: Any, *, prevalence: Any = None, regret: str = "mean", constraint: Any = None
+    ) -> ThresholdTunerCV:
+        """Choose the threshold of least regret where costs, or the share of positives, are not known exactly.
+
+        The regret of a threshold is what it costs more than the best threshold would that one could choose if the costs
+        were known. Nothing is fitted.
+
+        Parameters
+        ----------
+        costs : 2x2 nested sequence
+            ``[[tn, fp], [fn, tp]]`` as in the constructor, where an entry may be a number, a range ``(low, high)`` or
+            a frozen distribution of :mod:`scipy.stats`. Entries vary independently.
+        prevalence : float, range (low, high) or frozen distribution, optional
+            Share of positives to expect, such as the interval of `estimate_prevalence`; as the rows have it if None.
+            For one yes/no question only.
+        regret : {"mean", "worst"}, default="mean"
+            Whether the mean regret is to be least (a range counts as a uniform distribution), or the worst.
+        constraint : str or list of str, optional
+            As in `retune`.
+
+        Returns
+        -------
+        self : ThresholdTunerCV
+            `best_score_` is the negative mean cost, or the negative worst regret.
+
+        Notes
+        -----
+        The cost is linear in each of these numbers, and the best threshold's cost does not depend on the one chosen.
+        So the mean regret is least where the cost at the mean numbers is, and the range has no say. The worst regret is
+        convex in each number, so it lies at a corner of the ranges.
+
+        References
+        ----------
+        Savage (1951), "The theory of statistical decision", JASA 46. Hernández-Orallo, Flach, Ferri (2011), "Brier
+        curves: a new cost-based visualisation of classifier performance", ICML.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> tuned = ThresholdTunerCV(GaussianNB(), pos_label=0).fit(X, y)  # 0 is malignant
+        >>> by_mean = tuned.retune_uncertain([[0, 1], [(2, 40), 0]]).best_threshold_
+        >>> by_mean == tuned.retune(costs=[[0, 1], [21, 0]]).best_threshold_
+        True
+        >>> _ = tuned.retune_uncertain([[0, 1], [(2, 40), 0]], prevalence=(0.01, 0.1), regret="worst")
+        >>> print(f"at worst {-tuned.best_score_:.2f} more than with known costs")
+        at worst 0.06 more than with known costs
+        """
+        check_is_fitted(self, "estimator_")
+        scenarios = _tuning.read_scenarios(costs, prevalence, regret, len(self._evidence))
+        worst = _tuning.worst_regret(self._evidence[0], scenarios) if scenarios.corners else None
+        return self.retune(
+            scoring=worst or "cost",
+            costs=None if worst else scenarios.mean_costs,
+            prevalence=scenarios.mean_prevalence,
+            constraint=constraint,
+        )
+
+    def estimate_prevalence(self, X: Any, *, method: str = "em") -> Any:
+        """Estimate the share of positives among rows without labels.
+
+        It is taken that the rows of each class are as the training rows of that class are, and that only the share of
+        the classes has changed ("label shift"). A warning says where the scores speak against that. The result serves
+        `retune`: ``tuned.retune(prevalence=tuned.estimate_prevalence(X_new).prevalence)``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows from where the classifier will be used.
+        method : {"em", "bbse"}, default="em"
+            "em" is the share of greatest likelihood under calibrated probabilities. "bbse", black-box shift estimation,
+            compares means of scores and needs no calibration. The interval is that of "bbse" for both, at
+            `confidence_level`.
+
+        Returns
+        -------
+        PrevalenceEstimate
+            With the attributes `prevalence`, `interval`, `misfit`, `p_value` and `plausible`. For several labels a list
+            with an entry for each.
+
+        Warns
+        -----
+        UserWarning
+            No share of positives explains the scores: they differ from every mixture of the two classes' out-of-fold
+            scores, by more than chance (p < 0.001) and by more than 0.05 of the rows.
+
+        Notes
+        -----
+        The scores are those of `estimator_` alone, whether or not predictions average more models: their spread is
+        nearest to that of the out-of-fold scores.
+
+        References
+        ----------
+        Saerens, Latinne, Decaestecker (2002), "Adjusting the outputs of a classifier to new a priori probabilities",
+        Neural Computation 14. Lipton, Wang, Smola (2018), "Detecting and correcting for label shift with black box
+        predictors", ICML.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> train, rest = np.arange(300), np.arange(300, 569)
+        >>> new = rest[(y[rest] == 1) | (rest % 4 == 0)]  # most of one class is left out
+        >>> model = make_pipeline(StandardScaler(), LogisticRegression())
+        >>> tuned = ThresholdTunerCV(model).fit(X[train], y[train])
+        >>> estimate = tuned.estimate_prevalence(X[new])
+        >>> print(f"{y[train].mean():.2f} before, {y[new].mean():.2f} now, estimated {estimate.prevalence:.2f}")
+        0.51 before, 0.92 now, estimated 0.92
+        """
+        check_is_fitted(self, "estimator_")
+        scores = self._scores(X, [self.estimator_])
+        return _tuning.estimate_prevalence(self._evidence, scores, method, self.confidence_level)
 
     @property
     def fold_curves_(self) -> list[Any]:
@@ -540,34 +770,138 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             router.add(**{name: part}, method_mapping=MethodMapping().add(callee=callee, caller="fit"))
         return router
 
+    @property
+    def calibration_(self) -> Any:
+        """Map from scores to the probability of the positive class, at the share of positives that `curve_` is at.
+
+        A function of the scores that `best_threshold_` is compared with; for several labels a list of functions. It is
+        learnt from the out-of-fold scores, whether or not `calibrate` is set.
+        """
+        check_is_fitted(self, "estimator_")
+        shares = zip(self._evidence, self._prevalence, strict=True)
+        calibrations = [_tuning.Calibration.from_evidence(part, share) for part, share in shares]
+        return calibrations[0] if len(calibrations) == 1 else calibrations
+
     # ------------------------------------------------------------------ predictions
+    def _scores(self, X: Any, models: Sequence[Any] | None = None) -> NDArray[np.float64]:
+        """Return what thresholds are compared with: the score of the positive class, (n,), or of each label, (n, L).
+
+        It is the mean over `models`, by default those that predictions average, and calibrated with `calibrate`.
+        """
+        check_is_fitted(self, "estimator_")
+        method = self._response_method
+        scores = _tuning.average_response(models or [self.estimator_, *self.estimators_], X, [method])
+        if self._labels is not None:
+            scores = _tuning.binary_scores(scores, method, self.classes_, self._labels[1])
+        return scores if self._calibrations is None else _tuning.calibrate(scores, self._calibrations)
+
     def _response(self, X: Any, method: str) -> NDArray[np.float64]:
         """Return the response of `estimator_`, or the mean over the models that are averaged."""
         check_is_fitted(self, "estimator_")
         return _tuning.average_response([self.estimator_, *self.estimators_], X, [method])
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Predict labels: positive where the score reaches `best_threshold_`.
+    def _thresholds(self, n_samples: int, sensitive: ArrayLike | None) -> Any:
+        """Return the threshold of all rows, or of each where they differ between groups."""
+        if self.group_thresholds_ is None:
+            return self.best_threshold_
+        return _tuning.row_thresholds(sensitive, n_samples, self.group_thresholds_)
+
+    def decide(self, X: Any, *, sensitive: ArrayLike | None = None) -> NDArray[np.int_]:
+        """Decide for each row: 1 for the positive class, -1 for the negative one, and 0 for rows to be referred.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
+
+        Returns
+        -------
+        ndarray of int, shape (n_samples,) or (n_samples, n_labels)
+            1 where the score reaches the upper threshold of `refer_band_` and -1 where it lies below the lower one.
+            Without a band the two are the same threshold, and no row is referred.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> model = LogisticRegression(solver="newton-cholesky")
+        >>> tuned = ThresholdTunerCV(model, abstain=0.1).fit(X, y)
+        >>> decided = tuned.decide(X)
+        >>> bool((decided == 0).mean() < 0.1), bool(tuned.refer_report_["error_rate"] < 0.03)
+        (True, True)
+        """
+        scores = self._scores(X)
+        if self.refer_band_ is not None:
+            return th.place(scores, *np.transpose(self.refer_band_))
+        return np.where(th.decide(scores, self._thresholds(len(scores), sensitive)), 1, -1)
+
+    def predict(
+        self, X: Any, *, costs: ArrayLike | None = None, referred: Any = None, sensitive: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """Predict labels: positive where the score reaches the threshold, or as `decide` does where rows are referred.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
+            Costs of each of these rows, as in `fit`. Each row is then decided by its own costs and its calibrated
+            probability (`calibration_`): it is positive where that costs no more on average. `best_threshold_` and
+            constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
+        referred : label, optional
+            With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
+            with the decision of `best_threshold_` under the mask.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_labels)
             Labels as in `y`; an indicator matrix for several labels.
+
+        Raises
+        ------
+        ValueError
+            The groups are missing, or one of them is not known from `fit`; `costs` have the wrong shape, or come with
+            several labels, a band or groups.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_breast_cancer
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> from sklearn_binnet import ThresholdTunerCV
+        >>> X, y = load_breast_cancer(return_X_y=True)
+        >>> tuned = ThresholdTunerCV(GaussianNB()).fit(X, y)
+        >>> costs = np.column_stack([np.ones(569), np.linspace(1, 50, 569)])  # false alarm, miss
+        >>> int(tuned.predict(X).sum()), int(tuned.predict(X, costs=costs).sum())
+        (349, 432)
         """
         check_is_fitted(self, "estimator_")
-        values, method = self._response(X, self._response_method), self._response_method
-        if self._labels is None:
-            return th.decide(values, self.best_threshold_).astype(int)
-        scores = _tuning.binary_scores(values, method, self.classes_, self._labels[1])
-        return self._labels[th.decide(scores, self.best_threshold_).astype(int)]
+        by_row = None
+        if costs is not None:
+            shared = self.refer_band_ is None and self.group_thresholds_ is None
+            by_row = _tuning.check_new_costs(costs, _num_samples(X), len(self._evidence), shared)
+        scores = self._scores(X)
+        if by_row is not None:
+            assert self._labels is not None  # several labels are refused
+            return self._labels[_tuning.cheapest(self.calibration_(scores), by_row).astype(int)]
+        single = th.decide(scores, self._thresholds(len(scores), sensitive))
+        if self.refer_band_ is None:
+            return single.astype(int) if self._labels is None else self._labels[single.astype(int)]
+        decisions = th.place(scores, *np.transpose(self.refer_band_))
+        return _tuning.label_decisions(decisions, single, self._labels, referred)
 
-    @available_if(_estimator_has("predict_proba"))
+    @available_if(_gives("predict_proba"))
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of the classes, the mean over the averaged models.
+        """Probabilities of the classes, the mean over the averaged models; calibrated with `calibrate`.
 
         Parameters
         ----------
@@ -578,9 +912,16 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, 2) or (n_samples, n_labels)
             Columns in the order of `classes_`; for several labels P(label = 1).
         """
-        return self._response(X, "predict_proba")
+        check_is_fitted(self, "estimator_")
+        if self._calibrations is None:
+            return self._response(X, "predict_proba")
+        probability = self._scores(X)
+        if self._labels is None:
+            return probability
+        columns = [1 - probability, probability]
+        return np.column_stack(columns if self.classes_[1] == self._labels[1] else columns[::-1])
 
-    @available_if(_estimator_has("predict_log_proba"))
+    @available_if(_gives("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithm of `predict_proba`.
 
@@ -593,7 +934,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples, 2)
         """
         check_is_fitted(self, "estimator_")
-        if not self.estimators_:
+        if not self.estimators_ and self._calibrations is None:
             return self.estimator_.predict_log_proba(X)
         with np.errstate(divide="ignore"):  # a probability of zero
             return np.log(self.predict_proba(X))

@@ -143,6 +143,47 @@ def test_costs_and_constraints(run):
     assert not names["tuner"].constraint_satisfied_
 
 
+def test_row_costs(run):
+    names = run("plot_row_costs")
+    results = names["results"]
+    expected = {"no reminder": 835, "one threshold": 757, "by each trip's costs": 690}
+    assert {name: results[name] for name in expected} == approx(expected, rel=0.06)
+    assert min(results, key=results.get) == "by each trip's costs"
+    own = names["needless"] / (names["needless"] + names["missed"])
+    np.testing.assert_array_equal(names["decided"] == 1, names["probability"] >= own)
+
+
+def test_class_weights(run):
+    names = run("plot_class_weights")
+    assert says("plot_class_weights", "Now the model says 38 % on average")
+    mean, loss, _ = zip(*names["figures"].values(), strict=True)
+    assert mean == approx([0.078, 0.079, 0.382, 0.077, 0.472, 0.076], abs=0.02)
+    assert loss[2] > loss[3] + 0.2
+    assert loss[4] > loss[5] + 0.3
+    assert loss[1::2] == approx([loss[0]] * 3, abs=0.01)
+
+
+def test_prevalence(run):
+    names = run("plot_prevalence")
+    assert says("plot_prevalence", "only every sixth poor wine is left")
+    low, high = names["found"].interval
+    assert low <= names["y_new"].mean() <= high
+    assert names["found"].prevalence == approx(names["y_new"].mean(), abs=0.03)
+    assert names["tuner"].best_threshold_ > names["before"] + 0.1
+    assert names["results"]["new threshold"] > names["results"]["old threshold"]
+    assert len(names["caught"]) == 1
+    assert names["found"].plausible
+
+
+def test_uncertain_costs(run):
+    names = run("plot_uncertain_costs")
+    means, worsts = ({name: pair[i] for name, pair in names["results"].items()} for i in (0, 1))
+    assert min(means, key=means.get) == "least mean regret"
+    assert min(worsts, key=worsts.get) == "least worst regret"
+    assert worsts["textbook"] > 3 * worsts["least worst regret"]
+    assert -names["tuner"].best_score_ == approx(worsts["least worst regret"], abs=1e-9)
+
+
 def test_grid_search(run):
     names = run("plot_grid_search")
     assert (names["their_fits"], names["our_fits"], names["wide_fits"]) == (5, 5, 17)

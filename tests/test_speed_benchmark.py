@@ -2,6 +2,7 @@
 
 import ast
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 pytest.importorskip("benchmarks.speed", reason="benchmarks are not part of the source archive")
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import adapters, data, report, runner, scaling
+from benchmarks.speed import adapters, checkouts, data, report, runner, scaling
 from benchmarks.speed.adapters import mlp, roofline
 from benchmarks.speed.tasks import (
     BY_NAME,
@@ -187,3 +188,12 @@ def test_a_curve_ends_when_a_fit_takes_too_long(monkeypatch):
 def test_list(capsys):
     assert command.main(["--list"]) == 0
     assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} == {*BY_NAME, SCALING}
+
+
+def test_two_checkouts_are_compared(capsys):
+    here = str(Path(command.__file__).parents[2])
+    assert checkouts.main([here, here, "--quick", "--task", "predict-1", "--rounds", "1", "--repeats", "1"]) == 0
+    name, before, after, ratio, each = capsys.readouterr().out.splitlines()[1].split()
+    assert name == "predict-1"
+    assert float(ratio) == pytest.approx(float(after) / float(before), rel=0.05)
+    assert float(each) > 0

@@ -13,6 +13,7 @@ from sklearn_binnet._thresholds import (
     Counts,
     Problem,
     argmax_threshold,
+    bound_keeps,
     clopper_pearson,
     find_feasible,
     make_cost,
@@ -21,6 +22,8 @@ from sklearn_binnet._thresholds import (
     report,
     shortfall_message,
 )
+
+from .test_thresholds_curve import problems
 
 
 @settings(max_examples=200, deadline=None)
@@ -32,6 +35,20 @@ def test_exact_bounds_invert_the_binomial(n, data, alpha):
     assert lower <= k / n <= upper
     assert lower == 0 if k == 0 else binom.sf(k - 1, n, lower) == pytest.approx(alpha, abs=1e-8)
     assert upper == 1 if k == n else binom.cdf(k, n, upper) == pytest.approx(alpha, abs=1e-8)
+
+
+@settings(max_examples=100, deadline=None)
+@given(problems(), st.sampled_from(["precision", "recall", "fpr", "npv"]), st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))
+def test_a_bound_keeps_a_value_where_it_is_beyond_it(problem, name, value):
+    counts = ThresholdCurve.from_scores(*problem).counts
+    for side in ("lower", "upper"):
+        bound = metric_bound(METRICS[name], counts, 0.05, side)
+        kept = bound_keeps(METRICS[name], counts, 0.05, side, value)
+        clear = np.abs(bound - value) > 1e-9
+        expected = bound >= value if side == "lower" else bound <= value
+        np.testing.assert_array_equal(kept[clear], expected[clear])
+        exact = (bound == value) & np.isin(value, (0, 1))
+        assert kept[exact].all()
 
 
 def test_no_trials_give_the_trivial_bound():

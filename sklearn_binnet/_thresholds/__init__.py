@@ -1,6 +1,15 @@
 """Thresholds for any scores, in NumPy and SciPy alone: curve, metrics, constraints, selection."""
 
-from sklearn_binnet._thresholds._bounds import clopper_pearson, metric_bound
+from sklearn_binnet._thresholds._band import (
+    LOWER,
+    REFERRAL_RATE,
+    UPPER,
+    Band,
+    BandRequest,
+    find_band,
+    place,
+)
+from sklearn_binnet._thresholds._bounds import bound_keeps, clopper_pearson, metric_bound
 from sklearn_binnet._thresholds._constraints import (
     Constraint,
     find_feasible,
@@ -9,6 +18,7 @@ from sklearn_binnet._thresholds._constraints import (
     shortfall_message,
 )
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide
+from sklearn_binnet._thresholds._groups import PARITIES, PARITY_METRICS, GroupChoice, find_groups
 from sklearn_binnet._thresholds._labels import (
     confusion_at,
     global_threshold,
@@ -31,9 +41,17 @@ from sklearn_binnet._thresholds._selection import (
 
 __all__ = [
     "ALIASES",
+    "LOWER",
     "METRICS",
+    "PARITIES",
+    "PARITY_METRICS",
+    "REFERRAL_RATE",
+    "UPPER",
+    "Band",
+    "BandRequest",
     "Constraint",
     "Counts",
+    "GroupChoice",
     "Metric",
     "Problem",
     "ScoreScale",
@@ -43,10 +61,13 @@ __all__ = [
     "averaged",
     "beta_calibration",
     "bootstrap_optima",
+    "bound_keeps",
     "clopper_pearson",
     "confusion_at",
     "decide",
+    "find_band",
     "find_feasible",
+    "find_groups",
     "find_metric",
     "first_peak",
     "fit_logistic",
@@ -57,6 +78,7 @@ __all__ = [
     "metric_bound",
     "micro_f1",
     "parse_constraint",
+    "place",
     "poisson_sums",
     "report",
     "score_at",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import betaincinv
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, betaincinv
 
 from sklearn_binnet._thresholds._curve import Counts
 from sklearn_binnet._thresholds._metrics import METRICS, Floats, Metric, ratio
@@ -35,6 +35,25 @@ def clopper_pearson(successes: ArrayLike, trials: ArrayLike, alpha: float, side:
     inside = failures > tiny
     value = betaincinv(successes + 1, np.where(inside, failures, 1.0), 1 - alpha)
     return np.where(inside, value, 1.0)
+
+
+def bound_keeps(metric: Metric, counts: Counts, alpha: float, side: str, value: float) -> NDArray[np.bool_]:
+    """Whether the bound of a proportion, `metric_bound`, is at least `value` ("lower") or at most that ("upper").
+
+    The distribution is evaluated once, at `value`: several times quicker than to find the bound by inverting it.
+    """
+    assert metric.proportion is not None
+    estimate, trials = _proportion_counts(metric.proportion, counts)
+    successes = estimate * trials
+    failures = np.maximum(trials - successes, 0)
+    tiny = 1e-9 * np.maximum(trials, 1)
+    if side == "lower":
+        inside = successes > tiny
+        tail = betainc(np.where(inside, successes, 1.0), failures + 1, np.clip(value, 0, 1))
+        return np.where(inside & (value > 0), tail <= alpha, value <= 0)
+    inside = failures > tiny
+    tail = betainc(successes + 1, np.where(inside, failures, 1.0), np.clip(value, 0, 1))
+    return np.where(inside & (value < 1), tail >= 1 - alpha, value >= 1)
 
 
 def _proportion_counts(proportion: tuple[tuple[str, ...], tuple[str, ...]], counts: Counts) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sklearn_binnet._thresholds._bounds import metric_bound
+from sklearn_binnet._thresholds._bounds import bound_keeps, metric_bound
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Floats, Metric, find_metric
 
@@ -21,9 +21,10 @@ MAX_CUTS = 20_000
 STRICT_CUTS = 200
 STRICT_STARTS = 8
 MAX_GROWTH = 2.0**24
+SLACK = 1e-12
 
 _PATTERN = re.compile(
-    r"^\s*(?P<metric>[A-Za-z_][\w.]*)\s*(?P<operator>>=|<=|≥|≤|>|<)\s*"
+    r"^\s*(?P<metric>[A-Za-z_][\w.@]*)\s*(?P<operator>>=|<=|≥|≤|>|<)\s*"
     r"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(?:\[\s*(?P<mode>\w+)\s*\])?\s*$"
 )
 _COMPLEMENTS = {"fnr": "recall", "fpr": "specificity", "fdr": "precision", "for": "npv"}
@@ -54,8 +55,8 @@ class Constraint:
 
     def holds(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Whether values (estimates or bounds) keep the constraint."""
-        slack, values = 1e-12, np.asarray(values)
-        return values >= self.value - slack if self.at_least else values <= self.value + slack
+        values = np.asarray(values)
+        return values >= self.value - SLACK if self.at_least else values <= self.value + SLACK
 
     def margin(self, values: Floats) -> Floats:
         """Compute how far values are on the good side; negative where they are not."""
@@ -90,17 +91,24 @@ class Constraint:
 
         Of a long curve's cuts only some are judged; the candidates are judged in any case.
         """
-        judged = np.empty(0, dtype=np.intp) if candidates is None else candidates
         feasible = np.zeros(len(curve), dtype=bool)
         if self.mode == "strict" and not self.metric.monotone:
-            cuts = np.union1d(_share_cuts(curve, STRICT_CUTS), judged).astype(int)
+            cuts = _with_candidates(_share_cuts(curve, STRICT_CUTS), candidates)
             feasible[cuts] = self._fixed_sequences(curve.counts.at(cuts), alpha)
         elif self.mode == "empirical":
             feasible = self.holds(self.estimate(curve.counts))
         else:
-            cuts = np.union1d(curve.spaced_cuts(MAX_CUTS), judged).astype(int)
-            feasible[cuts] = self.holds(self.bound(curve.counts.at(cuts), alpha))
+            cuts = _with_candidates(curve.spaced_cuts(MAX_CUTS), candidates)
+            feasible[cuts] = self._keeps(curve.counts.at(cuts), alpha)
         return feasible
+
+    def _keeps(self, counts: Counts, alpha: float) -> NDArray[np.bool_]:
+        """Whether the bound holds, as ``holds(bound(counts, alpha))`` but quicker where it can be."""
+        if self.metric.proportion is None:
+            return self.holds(self.bound(counts, alpha))
+        alpha = alpha if self.metric.monotone else alpha / 2
+        value = self.value - SLACK if self.at_least else self.value + SLACK
+        return bound_keeps(self.metric, counts, alpha, self.side, value)
 
     def _fixed_sequences(self, counts: Counts, alpha: float) -> NDArray[np.bool_]:
         """Run fixed-sequence tests from several starts, each with its share of the level.
@@ -132,6 +140,10 @@ class Constraint:
             failed = np.flatnonzero(~passed[path])
             feasible[path[: failed[0]] if len(failed) else path] = True
         return feasible
+
+
+def _with_candidates(cuts: NDArray[np.intp], candidates: NDArray[np.intp] | None) -> NDArray[np.intp]:
+    return cuts if candidates is None else np.union1d(cuts, candidates).astype(np.intp)
 
 
 def _share_cuts(curve: ThresholdCurve, n_cuts: int) -> NDArray[np.intp]:
@@ -194,7 +206,7 @@ def _parse_one(text: str, metrics: Mapping[str, Metric]) -> Constraint:
     if metric is None:
         raise ValueError(
             f"`constraint` names the unknown metric {match['metric']!r}; choose one of "
-            f"{sorted({*METRICS, *metrics, 'f2', 'f0.5'})} or of the aliases {sorted(ALIASES)}."
+            f"{sorted({*METRICS, *metrics, 'f2', 'f0.5', 'net_benefit@0.2'})} or of the aliases {sorted(ALIASES)}."
         )
     if mode not in MODES:
         raise ValueError(f"`constraint` {text!r} asks for the unknown mode {mode!r}; choose one of {MODES}.")

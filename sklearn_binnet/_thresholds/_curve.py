@@ -336,7 +336,9 @@ class ThresholdCurve:
             return np.arange(n_cuts)
         arc = self.arc()
         cuts = np.searchsorted(arc, np.linspace(0, arc[-1], n_bins + 1)).clip(0, n_cuts - 1)
-        return np.unique(np.concatenate([[0], cuts, [n_cuts - 1]]))
+        chosen = np.zeros(n_cuts, dtype=bool)
+        chosen[cuts] = chosen[[0, -1]] = True
+        return np.flatnonzero(chosen)
 
     def arc(self) -> Floats:
         """Add the true and the false positive rate at each cut: the length along the ROC curve.

@@ -38,6 +38,7 @@ class Metric:
     # 1 where the metric can only grow when more rows are called positive, -1 where it can only
     # fall. Its bounds then hold at all thresholds at once.
     monotone: int = 0
+    bayes: float | None = None  # best threshold on calibrated probabilities, where it is known beforehand
 
     def __call__(self, tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
         """Compute the metric in its own direction."""
@@ -164,21 +165,54 @@ def make_fbeta(beta: float) -> Metric:
     return Metric(f"f{beta:g}", lambda tn, fp, fn, tp: fbeta(tn, fp, fn, tp, beta=beta))
 
 
+def make_net_benefit(probability: float) -> Metric:
+    """Make the net benefit at a threshold probability a metric: true positives less false ones at their exchange rate.
+
+    Whoever acts from a probability of `probability` on takes ``(1 - probability) / probability`` false alarms for one
+    true positive. The unit is the true positive for each row.
+
+    References
+    ----------
+    Vickers, Elkin (2006), "Decision curve analysis: a novel method for evaluating prediction models", Medical Decision
+    Making 26.
+    """
+    odds = probability / (1 - probability)
+
+    def net_benefit(tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Any:
+        return (tp - odds * fp) / np.maximum(tn + fp + fn + tp, 1e-300)
+
+    return Metric(f"net_benefit@{probability:g}", net_benefit, bounds=(-odds, 1.0), bayes=probability)
+
+
 def find_metric(name: object, metrics: Mapping[str, Metric] | None = None) -> Metric | None:
     """Find the metric that a user names, or return None: the one reading of such names.
 
     Parameters
     ----------
     name : object
-        A name or an alias, or F-beta of any beta (``"f2"``). Anything but a string names no metric.
+        A name or an alias, F-beta of any beta (``"f2"``), or the net benefit at a threshold probability
+        (``"net_benefit@0.2"``). Anything but a string names no metric.
     metrics : mapping of str to Metric, optional
         Metrics beyond the usual ones, such as "cost" where there is a cost matrix.
+
+    Raises
+    ------
+    ValueError
+        A net benefit without a threshold probability between 0 and 1.
     """
     if not isinstance(name, str):
         return None
     name = ALIASES.get(name, name)
     if known := {**METRICS, **(metrics or {})}.get(name):
         return known
+    if name.partition("@")[0] == "net_benefit":
+        match = re.fullmatch(r"net_benefit@(\d*\.?\d+)", name)
+        if match is None or not 0 < float(match[1]) < 1:
+            raise ValueError(
+                f"{name!r} must say at which threshold probability between 0 and 1 the net benefit is meant, such as "
+                "'net_benefit@0.2': the probability from which on you would act."
+            )
+        return make_net_benefit(float(match[1]))
     match = re.fullmatch(r"f(\d+(?:\.\d*)?|\.\d+)", name)
     return make_fbeta(float(match[1])) if match else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import _check_method_params, _safe_indexing
+from sklearn_binnet._tuning._by_group import Groups
 
 Fold = tuple[NDArray[np.intp], NDArray[np.float64]]
 """Rows that a model was not fitted on, and their scores."""
@@ -40,6 +42,7 @@ class Evidence:
     probability: bool | None = None
     """Whether the scores are probabilities; None where nobody knows."""
     rows: ScorerRows | None = None
+    groups: Groups | None = None
 
     @cached_property
     def curve(self) -> th.ThresholdCurve:
@@ -68,6 +71,16 @@ class Evidence:
             folds=[],
             row_costs=None if self.row_costs is None else self.row_costs[places],
             rows=rows,
+            groups=None if self.groups is None else self.groups.at(places),
+        )
+
+    def mapped(self, probability_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Evidence:
+        """Return the evidence with other scores, which are probabilities."""
+        return replace(
+            self,
+            scores=probability_of(self.scores),
+            folds=[(places, probability_of(scores)) for places, scores in self.folds],
+            probability=True,
         )
 
     def at_prevalence(self, prevalence: float | None) -> Evidence:
@@ -96,6 +109,7 @@ def collect(
     metadata: dict[str, Any],
     keep_rows: bool,
     probability: bool,
+    groups: Groups | None = None,
 ) -> tuple[NDArray[np.float64], list[Evidence]]:
     """Gather the evidence on each label, and the mean out-of-fold score of each row.
 
@@ -127,6 +141,7 @@ def collect(
             classes,
             probability,
             ScorerRows(_safe_indexing(X, rows), known, metadata) if keep_rows else None,
+            None if groups is None else groups.at(rows),
         )
         for label in range(n_labels)
     ]

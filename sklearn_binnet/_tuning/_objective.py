@@ -35,7 +35,7 @@ class Objective:
     takes_weight: bool = True
     is_cost: bool = False
     bayes: float | None = None
-    """For costs: the cheapest threshold on calibrated probabilities."""
+    """For costs and net benefit: the best threshold on calibrated probabilities."""
 
     def utility(self, tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
         """Return the value to maximise at each cut."""
@@ -127,13 +127,13 @@ def _resolve_name(name: str, cost: Objective | None) -> Objective:
             )
         return cost
     if metric := th.find_metric(name):
-        return Objective(name, metric)
+        return Objective(name, metric, bayes=metric.bayes)
     if name == "fbeta":
         raise ValueError("`scoring='fbeta'` does not say which beta; write it into the name, such as 'f2' or 'f0.5'.")
     if name not in get_scorer_names():
         raise ValueError(
             f"`scoring` names the unknown metric {name!r}; choose one of "
-            f"{sorted([*th.METRICS, *th.ALIASES, 'cost', 'f2', 'f0.5'])} or a threshold metric of "
+            f"{sorted([*th.METRICS, *th.ALIASES, 'cost', 'f2', 'f0.5', 'net_benefit@0.2'])} or a threshold metric of "
             "sklearn.metrics.get_scorer_names()."
         )
     return _resolve_scorer(get_scorer(name), name)
@@ -259,19 +259,41 @@ def check_cost_matrix(costs: ArrayLike) -> NDArray[np.float64]:
     return matrix
 
 
-def check_row_costs(costs: ArrayLike, n_samples: int) -> NDArray[np.float64]:
+def check_row_costs(
+    costs: ArrayLike,
+    n_samples: int,
+    method: str = "fit",
+    otherwise: str = "One matrix for all rows is the constructor's parameter `costs`.",
+) -> NDArray[np.float64]:
     """Validate the costs of each row, (n, 2), (n, 4) or (n, 2, 2); return those of tn, fp, fn and tp, (n, 4)."""
     values = _numbers(costs)
     if values.shape[:1] != (n_samples,) or values.shape[1:] not in ((2,), (4,), (2, 2)):
         raise ValueError(
-            f"`costs` in fit must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for tn, "
-            f"fp, fn, tp; or (n, 2, 2); got shape {values.shape}. One matrix for all rows is the constructor's "
-            "parameter `costs`."
+            f"`costs` in {method} must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for "
+            f"tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. {otherwise}"
         )
     if values.shape[1:] == (2,):
         zeros = np.zeros(n_samples)
         return np.column_stack([zeros, values[:, 0], values[:, 1], zeros])
     return values.reshape(n_samples, 4)
+
+
+def check_new_costs(costs: ArrayLike, n_samples: int, n_labels: int, shared: bool) -> NDArray[np.float64]:
+    """Validate the costs of each row to decide on; return those of tn, fp, fn and tp, (n, 4).
+
+    `shared` says that the tuner has one threshold for all rows, and no band of rows to refer.
+    """
+    if not shared:
+        raise ValueError(
+            "`costs` decide each row by itself, but this tuner refers a band of rows or has a threshold for each "
+            "group, which `costs` would pass over. Leave `costs` out, or drop these: retune(abstain=[], groups=[])."
+        )
+    if n_labels > 1:
+        raise ValueError(
+            f"`costs` of each row are for one yes/no question, and this tuner has {n_labels} labels; leave them out, "
+            "or fit a tuner for each label."
+        )
+    return check_row_costs(costs, n_samples, "predict", "Give one matrix for all rows to `retune(costs=...)`.")
 
 
 def _numbers(costs: ArrayLike) -> NDArray[np.float64]:

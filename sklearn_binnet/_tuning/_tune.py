@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import is_scorer, scorer_parts
+from sklearn_binnet._tuning._by_group import check_classes, parse_groups, report_by_name
 from sklearn_binnet._tuning._evidence import Evidence
 from sklearn_binnet._tuning._objective import (
     ANY_COST,
@@ -23,6 +24,7 @@ from sklearn_binnet._tuning._objective import (
     row_cost,
     without_average,
 )
+from sklearn_binnet._tuning._refer import parse_abstain, refer
 from sklearn_binnet._tuning._row_scorers import best_by_rows, tune_by_rows
 
 AVERAGES = ("macro", "micro", "weighted")
@@ -41,6 +43,12 @@ class Request:
     confidence_level: float
     thresholds: Any
     """Candidates, if they are restricted: None, a number of them, or an array."""
+    matrix: NDArray[np.float64] | None = None
+    """Costs of all rows, if the cost is the objective."""
+    band: th.BandRequest | None = None
+    """The rows that are to be referred, if any."""
+    parity: list[th.Constraint] = field(default_factory=list)
+    """How far groups may differ."""
 
 
 class TunedLabel(NamedTuple):
@@ -52,6 +60,10 @@ class TunedLabel(NamedTuple):
     curve: th.ThresholdCurve
     constraint_satisfied: bool
     constraint_report: list[dict[str, Any]]
+    refer_band: tuple[float, float] | None
+    refer_report: dict[str, Any] | None
+    group_thresholds: dict[Any, float] | None
+    group_report: dict[str, Any] | None
 
 
 class Tuned(NamedTuple):
@@ -78,6 +90,8 @@ def resolve_request(
     selection: str | Callable[..., Any],
     confidence_level: float,
     thresholds: Any,
+    abstain: Any,
+    groups: Any,
 ) -> Request:
     """Read what a user asked for, as in `ThresholdTunerCV`; `row_costs` says whether each row has costs of its own."""
     several = n_labels > 1
@@ -107,7 +121,15 @@ def resolve_request(
             "`costs` are given, but neither `scoring` nor `constraint` asks for them; pass scoring='cost'. Got "
             f"scoring={scoring!r}."
         )
-    return Request(objective, constraints, average, selection, confidence_level, thresholds)
+    band = parse_abstain(abstain)
+    matrix = matrix if objective.is_cost else None
+    parity = parse_groups(groups)
+    if parity and (several or objective.metric is None or thresholds is not None or any(constraints) or band):
+        raise ValueError(
+            f"`groups` {groups!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
+            "`abstain` and `thresholds`; leave these out."
+        )
+    return Request(objective, constraints, average, selection, confidence_level, thresholds, matrix, band, parity)
 
 
 def _resolve_labels(scoring: Any, cost: Objective | None) -> tuple[Objective, str]:
@@ -203,7 +225,12 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
     for part, constraints, choice, outcome in zip(evidence, request.constraints, chosen, outcomes, strict=True):
         folds = _fold_thresholds(part, objective, constraints, level)
         report = th.report(part.curve, constraints, choice.threshold, outcome)
-        labels.append(TunedLabel(choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report))
+        tuned = (choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report)
+        band = refer(part, request.band, level, request.matrix, objective.is_cost)
+        groups = (
+            _choose_groups(part, problems[0], objective, request, choice.threshold) if request.parity else (None,) * 2
+        )
+        labels.append(TunedLabel(*tuned, *band, *groups))
     return Tuned(labels, score, common, results)
 
 
@@ -221,6 +248,28 @@ def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] 
         seed=seed,
         probability=evidence.probability,
     )
+
+
+def _choose_groups(
+    evidence: Evidence, problem: th.Problem, objective: Objective, request: Request, common: float
+) -> tuple[dict[Any, float], dict[str, Any]]:
+    """Return the threshold of each group, and what they come to."""
+    groups = evidence.groups
+    if groups is None:
+        raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row.")
+    check_classes(groups, evidence.positive, request.parity)
+    rows = [np.flatnonzero(groups.codes == code) for code in range(len(groups.names))]
+    parts = [_pose(evidence.part((places, evidence.scores[places])), objective, None) for places in rows]
+    choice = th.find_groups(
+        [part.curve for part in parts],
+        [part.worth for part in parts],
+        problem.curve,
+        problem.objective,
+        request.parity,
+        request.confidence_level,
+        common,
+    )
+    return report_by_name(choice, groups.names)
 
 
 def _select_labels(

@@ -72,6 +72,23 @@ def at(curve: th.ThresholdCurve, thresholds: Any) -> list[NDArray]:
     return [counts[cuts] for counts in curve.counts.confusion()]
 
 
+def bootstrap_confusions(
+    curve: th.ThresholdCurve, thresholds: NDArray[np.float64], n_bootstrap: int, rng: np.random.RandomState
+) -> list[NDArray[np.float64]]:
+    """Return tn, fp, fn, tp of Poisson bootstrap samples at ascending thresholds, each (n_bootstrap, n_thresholds).
+
+    The rows between two neighbouring thresholds are a group.
+    """
+    cuts = curve.index(thresholds)[::-1]
+    drawn = []
+    for weight, square in ((curve.tp, curve.counts.tp_sq), (curve.fp, curve.counts.fp_sq)):
+        sums = np.diff(np.concatenate([[0.0], weight[cuts], weight[-1:]]))
+        squares = np.diff(np.concatenate([[0.0], square[cuts], square[-1:]]))
+        drawn.append(th.poisson_sums(sums, squares, n_bootstrap, rng))
+    (tp, fp), (n_positive, n_negative) = ([a[:, -2::-1] for a in drawn], [a[:, -1:] for a in drawn])
+    return [n_negative - fp, fp, n_positive - tp, tp]
+
+
 def bootstrap_bands(
     curve: th.ThresholdCurve,
     thresholds: NDArray[np.float64],
@@ -80,23 +97,13 @@ def bootstrap_bands(
     level: float,
     rng: np.random.RandomState,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return percentile bands, (2, n_thresholds) for each metric.
-
-    The rows between two neighbouring thresholds are a group, and the samples are Poisson bootstrap samples.
-    """
-    cuts = curve.index(thresholds)[::-1]
-    drawn = []
-    for weight, square in ((curve.tp, curve.counts.tp_sq), (curve.fp, curve.counts.fp_sq)):
-        sums = np.diff(np.concatenate([[0.0], weight[cuts], weight[-1:]]))
-        squares = np.diff(np.concatenate([[0.0], square[cuts], square[-1:]]))
-        drawn.append(th.poisson_sums(sums, squares, n_bootstrap, rng))
-    (tp, fp), (n_positive, n_negative) = ([a[:, :-1] for a in drawn], [a[:, -1:] for a in drawn])
-    confusion = [n_negative - fp, fp, n_positive - tp, tp]
+    """Return percentile bands of a Poisson bootstrap, (2, n_thresholds) for each metric."""
+    confusion = bootstrap_confusions(curve, thresholds, n_bootstrap, rng)
     here = at(curve, thresholds)
     tails = [(1 - level) / 2, (1 + level) / 2]
     bands = {}
     for name, metric in metrics.items():
-        samples = values(metric, confusion)[:, ::-1]
+        samples = values(metric, confusion)
         known = ~np.isnan(values(metric, here)) & ~np.isnan(samples).all(axis=0)
         band = np.full((2, len(thresholds)), np.nan)
         band[:, known] = np.nanquantile(samples[:, known], tails, axis=0)

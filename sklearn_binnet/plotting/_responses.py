@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from sklearn_binnet import _thresholds as th
 from sklearn_binnet._labels import deciding_estimator, own_pos_label
 
 
@@ -93,3 +94,42 @@ def responses(estimator: Any, method: str, X: Any, y: Any, label: int | None, po
     if response.ndim == 2:
         return positive, response[:, int(np.flatnonzero(classes == pos_label)[0])]
     return positive, response if pos_label == classes[1] else -response
+
+
+def curve_of(
+    estimator: Any, X: Any, y: Any, *, label: int | None, pos_label: Any, sample_weight: Any
+) -> th.ThresholdCurve:
+    """Return the curve of a fitted classifier on rows, or the stored one of a tuner without X."""
+    if X is not None:
+        if y is None:
+            raise ValueError("y must be given with X: the labels of these rows.")
+        if pos_label is None and not (np.ndim(y) == 2 and np.shape(y)[1] > 1):
+            pos_label = positive_label_of(estimator)
+        method = response_method_of(estimator)
+        positive, scores = responses(estimator, method, X, y, label, pos_label)
+        return th.ThresholdCurve.from_scores(positive, scores, sample_weight)
+    decides, _ = deciding_estimator(estimator, fitted=True)
+    if not hasattr(decides, "threshold_interval_"):
+        raise ValueError(
+            f"X and y must be given: {type(estimator).__name__} has no out-of-fold scores; only a fitted "
+            "ThresholdTunerCV has."
+        )
+    if pos_label is not None and (label is not None or pos_label != positive_label_of(decides)):
+        own = 1 if label is not None else np.asarray(positive_label_of(decides)).tolist()
+        raise ValueError(
+            f"`pos_label` must be {own!r} or None without X: that is what the stored curve counts as positive; got "
+            f"{pos_label!r}. Pass X and y to draw another class, or tune with that `pos_label`."
+        )
+    if sample_weight is not None:
+        raise ValueError(
+            "`sample_weight` goes with X and y; the stored curve has the weights that the tuner was given."
+        )
+    return of_label(decides.curve_, label, decides)
+
+
+def model_name(estimator: Any) -> str:
+    """Return the name of a classifier for a legend; of a tuner, the one of what it tunes."""
+    decides, _ = deciding_estimator(estimator, fitted=True)
+    if hasattr(decides, "threshold_interval_"):
+        decides, _ = deciding_estimator(decides.estimator_, fitted=True)
+    return type(decides).__name__

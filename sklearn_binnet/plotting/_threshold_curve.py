@@ -14,6 +14,7 @@ from sklearn_binnet import _thresholds as th
 from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
 from sklearn_binnet.plotting._responses import (
+    curve_of,
     is_positive,
     of_label,
     positive_label_of,
@@ -260,18 +261,8 @@ class ThresholdCurveDisplay:
         options: dict[str, Any] = {"bands": bands, "n_bootstrap": n_bootstrap, "level": level, "metrics": metrics}
         options |= {"random_state": random_state, "costs": costs, "name": name}
         if X is None:
-            if not tuned:
-                raise ValueError(
-                    f"X and y must be given: {type(estimator).__name__} has no out-of-fold scores; only a fitted "
-                    "ThresholdTunerCV has."
-                )
-            if pos_label is not None and (label is not None or pos_label != positive_label_of(decides)):
-                allowed = 1 if label is not None else np.asarray(positive_label_of(decides)).tolist()
-                raise ValueError(
-                    f"`pos_label` must be {allowed!r} or None without X: that is what the stored curve counts as "
-                    f"positive; got {pos_label!r}. Pass X and y to draw another class, or tune with that `pos_label`."
-                )
-            curve, folds = (of_label(c, label, decides) for c in (decides.curve_, decides.fold_curves_))
+            curve = curve_of(estimator, None, None, label=label, pos_label=pos_label, sample_weight=sample_weight)
+            folds = of_label(decides.fold_curves_, label, decides)
             report = of_label(decides.constraint_report_, label, decides)
             if constraint is None:
                 constraint = [line["constraint"] for line in report if not line["constraint"].startswith("cost ")]
