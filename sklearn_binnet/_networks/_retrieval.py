@@ -23,7 +23,12 @@ from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
 from sklearn_binnet._training._types import Candidates, Data
 
-_ROWS = 64  # of a block: distances of all its rows to all candidates stay in the processor's cache
+_TILE = 16
+"""Rows of every product."""
+_CANDIDATES_TILE = 128
+"""Candidates of every product. All products have one shape, whatever the rows are, and so has each sum its order."""
+_BLOCK = 64
+"""Rows at once: their distances to all candidates stay in the processor's cache."""
 _FARTHEST = 2**12 - 8
 """Largest distance in steps of the grid that embedded rows lie on. Squares of whole numbers up to this are below 2**24,
 so that float32 holds all sums on the way to a distance exactly: they are the same on any machine, in any block of rows,
@@ -246,10 +251,10 @@ class _Member(NamedTuple):
     """The grid's."""
     radius: float
     """How far from 0 a row may be, in grid steps."""
-    positions: NDArray[np.float32]
-    """(dim + 2, K): -2 times the candidates, their squares, ones."""
+    candidates: NDArray[np.float32]
+    """(tiles, dim + 2, candidates of a tile): -2 times the positions, which are whole numbers; their squares; ones."""
     votes: NDArray[np.float32]
-    """(K, 2 L), summing to 1 over the rows of a label."""
+    """(tiles, candidates of a tile, 2 L), summing to 1 over the rows of a label. What fills the last tile has none."""
     log_pseudo_count: NDArray[np.float64]
     """(L,)"""
 
@@ -300,7 +305,7 @@ class FittedRetrieval(Fitted):
         """Return one member, made of stock layers: distances are a Dense layer of the candidates, and so are votes."""
         import keras
 
-        ops, dim = keras.ops, constants.RETRIEVAL_DIM
+        ops = keras.ops
         inputs = raw_input(self.encoder)
         encoded = ops.cast(ops.cast(self.encoder.keras(inputs), "float32"), "float64")
         n = self.encoder.n_encoded - len(member.tables)
@@ -317,9 +322,10 @@ class FittedRetrieval(Fitted):
             z = z + dense(one_hot, f"embedding_{i}", table)
         z = ops.cast(ops.round(z * ops.minimum(member.radius / ops.maximum(_norm(z, ops), 1.0), 1.0)), "float32")
         squares = ops.sum(z * z, axis=1, keepdims=True)
-        squares = squares + dense(z, "candidates", member.positions[:dim], member.positions[dim])
+        candidates = member.candidates.transpose(1, 0, 2).reshape(constants.RETRIEVAL_DIM + 2, -1)
+        squares = squares + dense(z, "candidates", candidates[:-2], candidates[-2])
         near = ops.exp(-member.step * ops.sqrt(squares))
-        sums = ops.log(ops.cast(dense(near, "votes", member.votes), "float64") + _LEAST)
+        sums = ops.log(ops.cast(dense(near, "votes", member.votes.reshape(-1, 2 * self.n_labels)), "float64") + _LEAST)
         f = ops.cast(self._odds.member_logit(odds, inputs), "float64")
         L = self.n_labels
         count = keras.layers.Rescaling(1.0, member.log_pseudo_count, dtype="float64", name="pseudo_count")
@@ -363,16 +369,20 @@ def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> _
     z -= center
     farthest = np.sqrt((z * z).sum(axis=1).max())
     step = (2 * farthest + _BEYOND) / _FARTHEST
+    tiles = -(-len(z) // _CANDIDATES_TILE)
+    candidates = np.zeros((tiles * _CANDIDATES_TILE, z.shape[1] + 2), np.float32)
     whole = np.round(z / step)
-    positions = np.concatenate([-2 * whole.T, (whole * whole).sum(axis=1)[None], np.ones((1, len(z)))])
+    candidates[: len(z), :-2], candidates[: len(z), -2], candidates[:, -1] = -2 * whole, (whole * whole).sum(axis=1), 1
+    masses = np.zeros((len(candidates), votes.shape[1]), np.float32)
+    masses[: len(z)] = votes
     return _Member(
         kernel / step,
         [table / step for table in tables],
         center / step,
         float(step),
         float((farthest + _BEYOND) / step),
-        positions.astype(np.float32),
-        votes.astype(np.float32),
+        np.ascontiguousarray(candidates.reshape(tiles, _CANDIDATES_TILE, -1).transpose(0, 2, 1)),
+        masses.reshape(tiles, _CANDIDATES_TILE, -1),
         10 * pace * pseudo_count,
     )
 
@@ -382,25 +392,32 @@ def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.flo
     z = _embedded(encoded, member.kernel, member.tables)
     z -= member.center
     z *= np.minimum(member.radius / np.maximum(_norm(z, np), 1.0), 1.0)
-    whole = np.round(z, out=z).astype(np.float32)
-    rows = np.concatenate([whole, np.ones((len(z), 1), np.float32), (whole * whole).sum(axis=1)[:, None]], axis=1)
-    near = np.zeros((_ROWS, member.positions.shape[1]), np.float32)
-    sums = np.empty((len(z), member.votes.shape[1]))
-    for start in range(0, len(z), _ROWS):
-        block = rows[start : start + _ROWS]
-        part = near[: len(block)]
-        np.matmul(block, member.positions, out=part)
-        np.sqrt(part, out=part)
-        part *= np.float32(-member.step)
-        np.exp(part, out=part)
-        # The product always has the same shape: its sums then do not depend on the rows of the block.
-        sums[start : start + _ROWS] = (near @ member.votes)[: len(block)]
-    sums = np.log(sums + _LEAST)
+    sums = np.log(_vote_sums_of_rows(member, np.round(z, out=z).astype(np.float32)) + _LEAST)
     L = odds.shape[1]
     yes = np.logaddexp(sums[:, :L], member.log_pseudo_count + log_expit(odds))
     no = np.logaddexp(sums[:, L:], member.log_pseudo_count + log_expit(-odds))
     answers: NDArray[np.float64] = yes - no
     return answers
+
+
+def _vote_sums_of_rows(member: _Member, z: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the sums of votes (n, 2 L), weighed by nearness, for positions z (n, dim) on the grid."""
+    n, dim = z.shape
+    rows = np.zeros((-(-n // _TILE), 1, _TILE, dim + 2), np.float32)
+    flat = rows.reshape(-1, dim + 2)
+    flat[:n, :dim], flat[:, dim], flat[:n, dim + 1] = z, 1.0, (z * z).sum(axis=1)
+    n_votes = member.votes.shape[2]
+    sums = np.empty((len(flat), n_votes))
+    for start in range(0, len(rows), _BLOCK // _TILE):
+        block = rows[start : start + _BLOCK // _TILE]
+        near = block @ member.candidates
+        np.sqrt(near, out=near)
+        near *= np.float32(-member.step)
+        np.exp(near, out=near)
+        of_tiles = near @ member.votes  # (row tiles, candidate tiles, rows, 2 L)
+        at = start * _TILE
+        sums[at : at + len(block) * _TILE] = of_tiles.sum(axis=1, dtype=np.float64).reshape(-1, n_votes)
+    return sums[:n]
 
 
 def condensed(
