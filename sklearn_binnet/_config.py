@@ -8,7 +8,7 @@ schedule could plan for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class FitConfig:
     encoding: str | None
     encoding_given: bool
     """Whether the user chose the encoding; otherwise a fit that goes on keeps the one it finds."""
-    n_bins: int
+    n_bins: int | None
     optimizer: Optimizer | None
     """None if the user said nothing."""
     learning_rate: float | None
@@ -81,6 +81,9 @@ class FitConfig:
     class_weight: Any
     metrics: tuple[Any, ...] | None
     callbacks: tuple[Any, ...]
+    """Keras callbacks."""
+    on_epoch: tuple[Callable[[int, dict[str, float]], Any], ...]
+    """Functions among the callbacks."""
     threshold: NDArray[np.float64]
     random_state: np.random.RandomState
     stream: bool
@@ -123,6 +126,7 @@ class FitConfig:
         epochs = params["epochs"]
         if stream or epochs is None:
             epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+        callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
             n_estimators = constants.N_ESTIMATORS if builtin else 1
@@ -152,7 +156,8 @@ class FitConfig:
             min_delta=params["min_delta"],
             class_weight=params["class_weight"],
             metrics=None if params["metrics"] is None else tuple(params["metrics"]),
-            callbacks=tuple(params["callbacks"] or ()),
+            callbacks=tuple(c for c in callbacks if not callable(c)),
+            on_epoch=tuple(c for c in callbacks if callable(c)),
             threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
             random_state=check_random_state(params["random_state"]),
             stream=stream,
@@ -171,6 +176,20 @@ class FitConfig:
         if self.model is None and not self.stream:
             return min(bucket(-(-n_rows // 4)), 256)
         return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
+
+    def n_bins_for(self, n_rows: int, n_columns: int, retrieval: bool) -> int:
+        """Return the bins of a column of numbers.
+
+        The default is 8. Beside retrieval members it is 64, and fewer where the encoded columns would be more than
+        about a thousand, or their values more than memory should hold.
+        """
+        if self.n_bins is not None:
+            return self.n_bins
+        if not retrieval:
+            return constants.N_BINS
+        values = constants.MAX_BINNED_VALUES // n_rows
+        room = min(constants.MAX_BINNED_COLUMNS, values) // max(n_columns, 1)
+        return int(np.clip(room, constants.N_BINS, constants.N_BINS_BESIDE_RETRIEVAL))
 
     def optimizer_for(self, compiled: Optimizer | None) -> Optimizer:
         """Return the optimizer with its rates; `compiled` is the one that the user's model was compiled with."""
@@ -276,6 +295,16 @@ def _learning_rate(rate: Any) -> tuple[float | None, Any]:
             f"got {rate!r}. Wrap a function of the step in a subclass of LearningRateSchedule."
         )
     return None, rate
+
+
+def _callbacks(callbacks: Any) -> Sequence[Any]:
+    for callback in callbacks or ():
+        if isinstance(callback, type) or not (callable(callback) or hasattr(callback, "on_epoch_end")):
+            raise ValueError(
+                "callbacks must hold Keras callbacks, as in [keras.callbacks.TerminateOnNaN()], or functions of "
+                f"(epoch, logs), got {callback!r}."
+            )
+    return callbacks or ()
 
 
 def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:

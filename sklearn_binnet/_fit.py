@@ -37,6 +37,7 @@ from sklearn_binnet._training._types import Data, EpochReport, Member, Settings,
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows to train on, and rows to validate on."""
+_DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
 
@@ -156,22 +157,24 @@ def fit_side_by_side(
 # ------------------------------------------------------------------ before the training
 def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> list[_Layout]:
     """Split the rows, and lay out the family of networks and that of retrieval members, if there is one."""
-    networks = _lay_out_networks(config, rows, _of_family(start, 0))
-    if not _with_retrieval(config, networks, start):
-        return [networks]
-    return [networks, _lay_out_retrieval(networks, _of_family(start, 1))]
-
-
-def _lay_out_networks(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
-    """Split the rows, learn the encoding, make the network, and say how each of its members is trained."""
     n_estimators = config.n_estimators
     if start is not None and config.n_estimators_given in (None, start.n_estimators_given):
-        n_estimators = len(start.networks.weights)
+        n_estimators = len(start.networks.families[0].weights)
     seeds = draw_seeds(config.random_state, (n_estimators + 1, 2))
     folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
-    seeds = seeds[: len(folds) + 1]
-    encoder = _encoder(config, rows, folds, start)
+    retrieval = _with_retrieval(config, len(folds), start)
+    networks = _lay_out_networks(config, rows, _of_family(start, 0), folds, seeds[: len(folds) + 1], retrieval)
+    return [networks, _lay_out_retrieval(networks, _of_family(start, 1))] if retrieval else [networks]
+
+
+def _lay_out_networks(
+    config: FitConfig, rows: Rows, start: Start | None, folds: list[Fold], seeds: NDArray[np.int64], retrieval: bool
+) -> _Layout:
+    """Learn the encoding, make the network, and say how each of its members is trained."""
+    encoder = _encoder(config, rows, folds, start, retrieval)
     network = _network(config, encoder, rows.targets, int(seeds[0, 1]))
+    if len(folds) > 1:
+        _tell_of_copies(config.callbacks, len(folds))
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
     if start is None:
         weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]
@@ -220,13 +223,10 @@ def _of_family(start: Start | None, which: int) -> Start | None:
     return replace(start, networks=families[which], optimizer_states=states, optimizer=optimizer)
 
 
-def _with_retrieval(config: FitConfig, networks: _Layout, start: Start | None) -> bool:
-    """Return whether the networks get retrieval members beside them.
-
-    What goes on from an earlier fit has them if that had. Votes are found by TensorFlow's compiled program alone.
-    """
-    import keras
-
+def _with_retrieval(config: FitConfig, n_networks: int, start: Start | None) -> bool:
+    """Return whether the networks get retrieval members beside them; what goes on has them if the earlier fit had."""
+    if config.stream:
+        return False
     if start is not None:
         there = len(start.networks.families) > 1
         if config.retrieval is True and not there:
@@ -234,16 +234,10 @@ def _with_retrieval(config: FitConfig, networks: _Layout, start: Start | None) -
                 "retrieval=True has nothing to go on from: the last fit had no retrieval members. Use warm_start=False "
                 "to begin anew."
             )
-        return there and config.retrieval is not False and not config.stream
+        return there and config.retrieval is not False
     if config.retrieval == "auto":
-        several = len(networks.members) > 1
-        return config.model is None and several and not config.stream and keras.backend.backend() == "tensorflow"
-    if config.retrieval and keras.backend.backend() != "tensorflow":
-        raise ValueError(
-            f"retrieval=True needs Keras on TensorFlow, but its backend is {keras.backend.backend()!r}. Set the "
-            "environment variable KERAS_BACKEND to 'tensorflow' before Keras is imported, or use retrieval='auto'."
-        )
-    return bool(config.retrieval) and not config.stream
+        return config.model is None and n_networks > 1
+    return bool(config.retrieval)
 
 
 def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
@@ -254,7 +248,7 @@ def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
     """
     config, rows = beside.config, beside.rows
     encoder = _retrieval_encoder(beside, start)
-    data = beside.data if encoder is beside.network.encoder else _encoded(encoder, rows)
+    data = _encoded(encoder, rows)
     spec = Spec(
         n_inputs=encoder.n_encoded - len(encoder.embedding_sizes),
         hidden_layer_sizes=constants.RETRIEVAL_LAYERS,
@@ -294,20 +288,16 @@ def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
 
 
 def _retrieval_encoder(beside: _Layout, start: Start | None) -> ColumnEncoder:
-    """Return the encoder of the retrieval members: that of the networks where it is the same, or one of their own."""
-    config, rows = beside.config, beside.rows
+    """Return the encoder of the retrieval members: one of their own, or that of an earlier fit."""
+    rows = beside.rows
     if start is not None:
         return start.networks.encoder
-    shared = config.encoding == "piecewise_linear" and config.n_bins == constants.RETRIEVAL_BINS
-    if shared and config.model is None:
-        encoder: ColumnEncoder = beside.network.encoder
-        return encoder
     training = beside.folds[0][0] if len(beside.folds) == 1 else np.arange(len(rows))
     return ColumnEncoder.fit(
         "piecewise_linear",
         rows.X[training],
         rows.sample_weight[training],
-        n_bins=constants.RETRIEVAL_BINS,
+        n_bins=constants.N_BINS,
         n_levels=rows.n_levels,
         max_one_hot=constants.MAX_ONE_HOT,
     )
@@ -352,7 +342,33 @@ def _tell_of_fewer_networks(n_estimators: int, rarest: int, n_labels: int) -> No
     )
 
 
-def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None) -> ColumnEncoder:
+def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
+    """Warn where several networks get copies of a callback that is there to speak to something of the user's."""
+    for callback in callbacks:
+        held = next(filter(None, map(_held, vars(callback).values())), None)
+        if type(callback).__name__ == "History" or (held and not hasattr(callback, "__deepcopy__")):
+            name = type(callback).__name__
+            warnings.warn(
+                f"callbacks: each of the {n_networks} networks gets a copy of the {name}, and your own object"
+                f"{f', which holds a {held},' if held else ''} is not called. Train one network, n_estimators=1, or "
+                "pass a function of (epoch, logs), which is called with the mean over the networks.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _held(value: Any) -> str | None:
+    """Return the type of an object that is more than data, such as a run, a trial or a file; None for data."""
+    if isinstance(value, dict):
+        return next(filter(None, map(_held, value.values())), None)
+    if isinstance(value, list | tuple | set):
+        return next(filter(None, map(_held, value)), None)
+    return None if type(value).__module__.split(".")[0] in _DATA_MODULES else type(value).__name__
+
+
+def _encoder(
+    config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None, retrieval: bool
+) -> ColumnEncoder:
     """Learn the encoding from the rows that are trained on, or take that of an earlier fit."""
     if start is not None:
         encoder: ColumnEncoder = start.networks.encoder
@@ -368,10 +384,18 @@ def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start 
         config.encoding,
         rows.X[training],
         rows.sample_weight[training],
-        n_bins=config.n_bins,
+        n_bins=config.n_bins_for(len(rows), _binned_columns(rows), retrieval),
         n_levels=rows.n_levels,
         max_one_hot=constants.MAX_ONE_HOT if config.model is None else MAX_LEVELS,  # a user's model embeds nothing
     )
+
+
+def _binned_columns(rows: Rows) -> int:
+    """Return how many columns of numbers have more than two values, and bins for that reason."""
+    numbers = np.ones(rows.X.shape[1], bool) if not rows.n_levels else np.array(rows.n_levels) == 0
+    X = rows.X[:, numbers]
+    low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
+    return int(((low < X) & (high > X)).any(axis=0).sum())
 
 
 def _network(config: FitConfig, encoder: ColumnEncoder, targets: NDArray[np.float32], seed: int) -> Any:

@@ -7,57 +7,20 @@ The engine trains it as a Keras model of stock layers; after the fit it is array
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, expit
 
 from sklearn_binnet._networks import _constants as constants
+from sklearn_binnet._networks._cores import in_blocks
+from sklearn_binnet._networks._dense import DenseStack, Folded
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
-
-_BLOCK_VALUES = 1 << 18  # values of the widest layer at once: they stay in the processor's cache
-
-
-Array = NDArray[np.float64]
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
-
-
-def _silu(x: Array) -> Array:
-    product: Array = x * expit(x)
-    return product
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda x: np.maximum(x, 0, out=x),
-    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
-    "selu": lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0))),
-    "gelu": lambda x: x * (0.5 * (1 + erf(x * np.sqrt(0.5)))),
-    "silu": _silu,
-    "swish": _silu,
-    "mish": lambda x: x * np.tanh(np.logaddexp(0.0, x)),
-    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
-    "softplus": lambda x: np.logaddexp(0.0, x),
-    "softsign": lambda x: x / (1 + np.abs(x)),
-    "sigmoid": expit,
-    "tanh": np.tanh,
-    "linear": lambda x: x,
-}
-"""Activations in NumPy under Keras' names. Each takes a float64 array, which it may overwrite, and returns one."""
-
-
-class _Folded(NamedTuple):
-    """A member as `predict` computes it, in float64: in float32 a row's last digits depend on the rows beside it."""
-
-    tables: list[NDArray[np.float64]]
-    """What each level of an embedded category adds to the first layer, (levels, units)."""
-    layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
-    """(kernel, bias) of every layer."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +72,7 @@ class Spec:
         weights += [constants.logit_draw(self.activation)(rng, kernel), np.zeros(bias)]
         return [w.astype(np.float32) for w in weights]
 
-    def fold(self, weights: Sequence[NDArray[Any]]) -> _Folded:
+    def fold(self, weights: Sequence[NDArray[Any]]) -> Folded:
         """Return tables and layers: scale and embeddings go into the first layer, BatchNormalization into the next."""
         arrays = iter([np.asarray(w, np.float64) for w in weights])
         scale = next(arrays) * constants.SCALE_FACTOR if self.scales_columns else np.ones(self.n_inputs)
@@ -131,7 +94,7 @@ class Spec:
         kernel, bias = layers[0]
         parts = np.split(kernel, np.cumsum([self.n_inputs, *self.embedding_dims])[:-1])
         layers[0] = scale[:, None] * parts[0], bias
-        return _Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
+        return Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
 
 
 @dataclass(frozen=True)
@@ -251,48 +214,37 @@ class FittedBuiltin(Fitted):
         self._network = network
 
     @cached_property
-    def _folded(self) -> _Folded:
-        """All members at once: arrays with a member axis in front."""
-        members = [self._network.spec.fold(weights) for weights in self.weights]
-        tables = [np.stack(t) for t in zip(*(m.tables for m in members), strict=True)]
-        layers = [
-            tuple(map(np.stack, zip(*pairs, strict=True))) for pairs in zip(*(m.layers for m in members), strict=True)
-        ]
-        return _Folded(tables, [(kernel, bias[:, None]) for kernel, bias in layers])
+    def _stack(self) -> DenseStack:
+        """All members at once."""
+        return self._stack_of(self.weights)
+
+    def _stack_of(self, members: Sequence[list[NDArray[Any]]]) -> DenseStack:
+        spec = self._network.spec
+        return DenseStack([spec.fold(weights) for weights in members], spec.activation)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_folded"}
+        return {k: v for k, v in super().__getstate__().items() if k != "_stack"}
 
     def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
-        folded = self._folded
-        if member is not None:
-            one = slice(member, member + 1)
-            folded = _Folded(
-                [t[one] for t in folded.tables], [(kernel[one], bias[one]) for kernel, bias in folded.layers]
-            )
-        spec = self._network.spec
-        rows = max(_BLOCK_VALUES // max(spec.n_inputs, *spec.hidden_layer_sizes, 1), 256)
-        if len(X) <= rows:
-            return self._block_logits(X, folded)
-        return np.concatenate([self._block_logits(X[i : i + rows], folded) for i in range(0, len(X), rows)])
+        stack = self.stack(member)
+        logits = np.empty((len(X), self.n_labels))
 
-    def _block_logits(self, X: NDArray[Any], folded: _Folded) -> NDArray[np.float64]:
-        spec = self._network.spec
-        encoded = self.encoder.transform(X).astype(np.float64)
-        activation = ACTIVATIONS[spec.activation]
-        levels = encoded[:, spec.n_inputs :].astype(np.intp)
-        x = encoded[:, : spec.n_inputs]
-        for i, (kernel, bias) in enumerate(folded.layers):
-            x = x @ kernel
-            x += bias
-            if i == 0:
-                for table, level in zip(folded.tables, levels.T, strict=True):
-                    x += table[:, level]
-            if i < len(folded.layers) - 1:
-                x = activation(x)
-        mean: NDArray[np.float64] = x.mean(axis=0)
-        return mean
+        def compute(rows: slice) -> None:
+            encoded = self.encoder.transform(X[rows])
+            self.outputs(stack, encoded).mean(axis=1, dtype=np.float64, out=logits[rows])
+
+        in_blocks(compute, len(X), stack.block)
+        return logits
+
+    def stack(self, member: int | None = None) -> DenseStack:
+        """Return all members, or one, as they are computed."""
+        return self._stack if member is None else self._stack_of([self.weights[member]])
+
+    def outputs(self, stack: DenseStack, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the log-odds (n, members, L) of the members of a stack for encoded rows."""
+        n_numbers = self._network.spec.n_inputs
+        return stack(encoded[:, :n_numbers], encoded[:, n_numbers:].astype(np.intp))
 
     def network(self) -> BuiltinNetwork:
         """Return the network that the engine trained."""

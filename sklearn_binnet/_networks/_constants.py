@@ -38,11 +38,20 @@ MAX_ONE_HOT = 32
 EMBEDDING_DIM = 8
 """Units of the embedding of a category of many levels (RealMLP-TD-S, ibid.)."""
 
+N_BINS = 8
+"""Bins of a column, for networks that are alone."""
+
+N_BINS_BESIDE_RETRIEVAL = 64
+"""Beside retrieval members, which smooth, the networks may be sharp: exact rules and long tails gain most."""
+
+MAX_BINNED_COLUMNS = 1024
+"""Encoded columns up to which there are more than 8 bins by default: the first layer is most of the work there."""
+
+MAX_BINNED_VALUES = 1 << 26
+"""Values of all encoded rows, likewise: 256 MB."""
+
 RETRIEVAL_LAYERS = (64, 64)
 """Hidden layers of the small network that retrieval members shrink their votes to."""
-
-RETRIEVAL_BINS = 8
-"""Bins of a column for retrieval members; distances between rows gain nothing from finer ones."""
 
 RETRIEVAL_DIM = 32
 """Dimensions that retrieval members embed rows in; half as many gained nothing."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
-from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, distinct_values, quantiles
+from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, difference, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
 
@@ -105,7 +106,7 @@ class Standardizer:
         variance = a * (self.deviation / unit) ** 2 + b * (new.deviation / unit) ** 2 + a * b * (shift / unit) ** 2
         return Standardizer(self.mean + b * shift, unit * np.sqrt(variance), total)
 
-    @property
+    @cached_property
     def factor(self) -> NDArray[np.float64]:
         """1 / standard deviation, 0 for a constant column."""
         # A deviation of a unit in the last place is rounding, not information.
@@ -124,11 +125,10 @@ class Standardizer:
         factor = self.factor
         for start in range(0, len(X), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            block = np.clip(X[rows], -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
-            block -= self.mean
+            block = difference(X[rows], self.mean)
             with np.errstate(over="ignore"):
                 block *= factor
-            out[rows] = np.clip(block, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=block)
+            np.clip(block, -_LARGEST_DEVIATION, _LARGEST_DEVIATION, out=out[rows], casting="same_kind")
         return out
 
     def keras(self, inputs: Any) -> Any:
@@ -259,7 +259,9 @@ class ColumnEncoder:
         if len(self.indicated):
             blocks.append(ops.cast(ops.take(missing, self.indicated, axis=1), "float64"))
         for j, n in self.one_hot:
-            blocks.append(ops.one_hot(ops.cast(inputs[:, j], "int32"), n, dtype="float64"))
+            # Not one_hot, which other runtimes read otherwise: for the place -1 of an unknown level, ONNX counts from
+            # the end.
+            blocks.append(ops.cast(ops.equal(inputs[:, j : j + 1], np.arange(n, dtype=np.float64)), "float64"))
         for j, _ in self.embedded:
             blocks.append(inputs[:, j : j + 1] + 1.0)
         return ops.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]

@@ -124,10 +124,19 @@ class PiecewiseLinear:
         return ops.concatenate([scaled, rescaling(1.0, -self.mean, dtype="float64", name="bin_mean")(share)], axis=1)
 
 
-def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
-    """Return x scaled, and softly clipped to (-3, 3)."""
+def difference(x: NDArray[Any], center: Any) -> NDArray[np.float64]:
+    """Return x - center in float64; what is too large for that is cut, which no float32 number is."""
+    if x.dtype == np.float32:
+        narrow: NDArray[np.float64] = np.subtract(x, center, dtype=np.float64)
+        return narrow
     z: NDArray[np.float64] = np.clip(x, -LARGEST_INPUT, LARGEST_INPUT, dtype=np.float64)
     z -= center
+    return z
+
+
+def _clipped(x: NDArray[Any], center: Any, factor: Any) -> NDArray[np.float64]:
+    """Return x scaled, and softly clipped to (-3, 3)."""
+    z = difference(x, center)
     with np.errstate(over="ignore"):
         z *= factor
     np.clip(z, -_FAR, _FAR, out=z)

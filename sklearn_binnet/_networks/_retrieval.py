@@ -19,16 +19,18 @@ from scipy.special import log_expit
 
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
+from sklearn_binnet._networks._cores import in_blocks
+from sklearn_binnet._networks._dense import TILE
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
 from sklearn_binnet._training._types import Candidates, Data
 
-_TILE = 16
-"""Rows of every product."""
 _CANDIDATES_TILE = 128
-"""Candidates of every product. All products have one shape, whatever the rows are, and so has each sum its order."""
+"""Candidates of a product. Like all products of `_dense.py`, those of votes have one shape, whatever the rows are."""
+_ROWS = 256
+"""Rows of a block."""
 _BLOCK = 64
-"""Rows at once: their distances to all candidates stay in the processor's cache."""
+"""Rows whose distances to all candidates are there at once: they stay in the processor's cache."""
 _FARTHEST = 2**12 - 8
 """Largest distance in steps of the grid that embedded rows lie on. Squares of whole numbers up to this are below 2**24,
 so that float32 holds all sums on the way to a distance exactly: they are the same on any machine, in any block of rows,
@@ -285,12 +287,17 @@ class FittedRetrieval(Fitted):
 
     def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
-        chosen = range(len(self._members)) if member is None else [member]
-        encoded = self.encoder.transform(X)
-        total = np.zeros((len(X), self.n_labels))
-        for k in chosen:
-            total += _answers(self._members[k], encoded, self._odds.mean_logits(X, member=k))
-        return total / len(chosen)
+        chosen = self._members if member is None else [self._members[member]]
+        stack = self._odds.stack(member)
+        logits = np.empty((len(X), self.n_labels))
+
+        def compute(rows: slice) -> None:
+            encoded = self.encoder.transform(X[rows])
+            odds = self._odds.outputs(stack, encoded)
+            logits[rows] = np.mean([_answers(one, encoded, odds[:, k]) for k, one in enumerate(chosen)], axis=0)
+
+        in_blocks(compute, len(X), _ROWS)
+        return logits
 
     def keras_models(self) -> list[Any]:
         """Return the members as Keras models from raw columns to probabilities, their candidates as constants."""
@@ -387,13 +394,13 @@ def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> _
     )
 
 
-def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return a member's log-odds (n, L) of encoded rows, of which the small network has the log-odds `odds`."""
     z = _embedded(encoded, member.kernel, member.tables)
     z -= member.center
     z *= np.minimum(member.radius / np.maximum(_norm(z, np), 1.0), 1.0)
     sums = np.log(_vote_sums_of_rows(member, np.round(z, out=z).astype(np.float32)) + _LEAST)
-    L = odds.shape[1]
+    odds, L = odds.astype(np.float64), odds.shape[1]
     yes = np.logaddexp(sums[:, :L], member.log_pseudo_count + log_expit(odds))
     no = np.logaddexp(sums[:, L:], member.log_pseudo_count + log_expit(-odds))
     answers: NDArray[np.float64] = yes - no
@@ -403,20 +410,20 @@ def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.flo
 def _vote_sums_of_rows(member: _Member, z: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the sums of votes (n, 2 L), weighed by nearness, for positions z (n, dim) on the grid."""
     n, dim = z.shape
-    rows = np.zeros((-(-n // _TILE), 1, _TILE, dim + 2), np.float32)
+    rows = np.zeros((-(-n // TILE), 1, TILE, dim + 2), np.float32)
     flat = rows.reshape(-1, dim + 2)
     flat[:n, :dim], flat[:, dim], flat[:n, dim + 1] = z, 1.0, (z * z).sum(axis=1)
     n_votes = member.votes.shape[2]
     sums = np.empty((len(flat), n_votes))
-    for start in range(0, len(rows), _BLOCK // _TILE):
-        block = rows[start : start + _BLOCK // _TILE]
+    for start in range(0, len(rows), _BLOCK // TILE):
+        block = rows[start : start + _BLOCK // TILE]
         near = block @ member.candidates
         np.sqrt(near, out=near)
         near *= np.float32(-member.step)
         np.exp(near, out=near)
         of_tiles = near @ member.votes  # (row tiles, candidate tiles, rows, 2 L)
-        at = start * _TILE
-        sums[at : at + len(block) * _TILE] = of_tiles.sum(axis=1, dtype=np.float64).reshape(-1, n_votes)
+        at = start * TILE
+        sums[at : at + len(block) * TILE] = of_tiles.sum(axis=1, dtype=np.float64).reshape(-1, n_votes)
     return sums[:n]
 
 
