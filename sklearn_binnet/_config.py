@@ -71,6 +71,8 @@ class FitConfig:
     epochs: int
     n_estimators: int
     n_estimators_given: int | None
+    cv: Any
+    """The splitter that makes the folds of the networks, or None."""
     calibration: str | None
     retrieval: bool | str
     """Whether there are retrieval members beside the networks; "auto" waits for the folds."""
@@ -148,6 +150,7 @@ class FitConfig:
             epochs=epochs,
             n_estimators=n_estimators,
             n_estimators_given=params["n_estimators"],
+            cv=params["cv"],
             calibration=params["calibration"],
             retrieval=_retrieval(params["retrieval"]),
             early_stopping=bool(params["early_stopping"]) and not stream,
@@ -228,7 +231,9 @@ class FitConfig:
                 no_stopping = "early_stopping=False"
                 unused |= dict.fromkeys(("validation_fraction", "patience", "min_delta"), no_stopping)
             if validation_rows:
-                unused["validation_fraction"] = "the rows X_val are validated on"
+                unused |= dict.fromkeys(("validation_fraction", "cv"), "the rows X_val are validated on")
+            elif self.cv is not None:
+                unused["validation_fraction"] = "each network is validated on one fold of `cv`"
             elif self.n_estimators > 1:
                 unused["validation_fraction"] = (
                     f"each of the {self.n_estimators} networks is validated on one fold of the rows; only a single "

@@ -9,7 +9,6 @@ calls the training engine.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -18,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
-from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._config import FitConfig
-from sklearn_binnet._labels import strata, validation_split
+from sklearn_binnet._files._plain import stored
+from sklearn_binnet._folds import Fold, given_folds, left_out_folds, one_fold
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._encoder import ColumnEncoder
@@ -29,14 +28,13 @@ from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._networks._retrieval import RetrievalNetwork
 from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import MAX_LEVELS
+from sklearn_binnet._telling import tell
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._schedule import bucket
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
 
-Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows to train on, and rows to validate on."""
 _DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
@@ -58,11 +56,13 @@ class Rows:
     """Levels of every column, 0 for numbers; () where all are numbers."""
     validation: Rows | None = None
     """Rows that the user passed to validate on."""
+    groups: NDArray[np.intp] | None = None
+    """(n,): rows of one number stay on one side of each split."""
 
     def __len__(self) -> int:
         return len(self.X)
 
-    def at(self, places: NDArray[np.intp]) -> Rows:
+    def at(self, places: NDArray[Any]) -> Rows:
         """Return some of the rows."""
         return Rows(
             self.X[places],
@@ -73,12 +73,14 @@ class Rows:
         )
 
 
+@stored
 @dataclass(frozen=True)
 class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
     networks: Fitted
-    optimizer_states: list[list[NDArray[Any]]]
+    optimizer_states: list[list[NDArray[Any]] | None]
+    """Of every network; None where nobody asked for it, so that a fit that goes on starts the optimizer afresh."""
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
     optimizer: dict[str, Any]
@@ -96,7 +98,9 @@ class FittedNetworks(NamedTuple):
     retrieval: list[Trained]
     """The retrieval members; empty where there are none."""
     out_of_fold: NDArray[np.float64] | None
-    """(n, L): P(yes) of each row by the network that was not trained on it; None where there are no folds."""
+    """(n, L): P(yes) of each row by the network that was not trained on it, NaN where all were; None without folds."""
+    left_out_by: NDArray[np.intp] | None
+    """(n,): the number of that network, -1 where there is none."""
     start: Start
     settings: Settings
     """What all networks were trained with."""
@@ -126,20 +130,17 @@ def fit_networks(
     """Train the networks of one fit.
 
     `on_epoch` is called after each epoch, with what is known and a function that returns the networks as they are then;
-    if it returns True, the training ends.
+    if it returns True, the training ends. It follows the networks, and not the retrieval members after them.
     """
     layouts = _lay_out(config, rows, start)
-    trained = []
-    for layout in layouts:
-        watch = None if on_epoch is None else _watch(layout.network, on_epoch)
-        trained += _train([layout], watch)
+    watch = None
+    if on_epoch is not None:
+
+        def watch(report: EpochReport) -> bool:
+            return on_epoch(report, lambda: layouts[0].network.fitted(report.weights()))
+
+    trained = _train(layouts[:1], watch) + _train(layouts[1:], None)
     return _put_together(layouts, trained, start)
-
-
-def _watch(
-    network: Any, on_epoch: Callable[[EpochReport, Callable[[], Fitted]], bool]
-) -> Callable[[EpochReport], bool]:
-    return lambda report: on_epoch(report, lambda: network.fitted(report.weights()))
 
 
 def fit_side_by_side(
@@ -147,9 +148,10 @@ def fit_side_by_side(
 ) -> list[FittedNetworks]:
     """Train several fits of one estimator at once; each gives what `fit_networks` would, up to the rounding of sums."""
     laid_out = [_lay_out(*fit) for fit in fits]
-    trained = iter(_train([layout for layouts in laid_out for layout in layouts], on_epoch))
+    networks = iter(_train([layouts[0] for layouts in laid_out], on_epoch))
+    retrieval = iter(_train([layout for layouts in laid_out for layout in layouts[1:]], None))
     return [
-        _put_together(layouts, [next(trained) for _ in layouts], start)
+        _put_together(layouts, [next(networks), *(next(retrieval) for _ in layouts[1:])], start)
         for layouts, (_, _, start) in zip(laid_out, fits, strict=True)
     ]
 
@@ -160,8 +162,13 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> list[_Layout
     n_estimators = config.n_estimators
     if start is not None and config.n_estimators_given in (None, start.n_estimators_given):
         n_estimators = len(start.networks.families[0].weights)
+    folds = None
+    if config.cv is not None and rows.validation is None and not config.stream:
+        folds = given_folds(config.cv, rows.X, rows.targets, rows.groups, config.n_estimators_given)
+        n_estimators = len(folds)
     seeds = draw_seeds(config.random_state, (n_estimators + 1, 2))
-    folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
+    if folds is None:
+        folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
     retrieval = _with_retrieval(config, len(folds), start)
     networks = _lay_out_networks(config, rows, _of_family(start, 0), folds, seeds[: len(folds) + 1], retrieval)
     return [networks, _lay_out_retrieval(networks, _of_family(start, 1))] if retrieval else [networks]
@@ -172,7 +179,7 @@ def _lay_out_networks(
 ) -> _Layout:
     """Learn the encoding, make the network, and say how each of its members is trained."""
     encoder = _encoder(config, rows, folds, start, retrieval)
-    network = _network(config, encoder, rows.targets, int(seeds[0, 1]))
+    network = _network(config, encoder, rows.targets, int(seeds[1, 0]))  # it draws the first weights by the way
     if len(folds) > 1:
         _tell_of_copies(config.callbacks, len(folds))
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
@@ -307,39 +314,23 @@ def _split(config: FitConfig, rows: Rows, n_estimators: int, seed: int, going_on
     """Return the rows that each network is trained and validated on.
 
     Rows that the user passed validate all networks, and then all others are trained on. Otherwise one network holds out
-    `validation_fraction` of the rows, and several leave out one stratified fold each. Where the rarer class has fewer
-    rows than there should be networks, there are fewer of them; but those that go on from an earlier fit all stay, and
-    share folds.
+    `validation_fraction` of the rows, and several leave out one stratified fold each. Rows of one group stay together.
+    Where the rarer class has fewer rows or groups than there should be networks, there are fewer of them; but those
+    that go on from an earlier fit all stay, and share folds.
     """
     if rows.validation is not None or config.stream:
         n_validation = 0 if rows.validation is None else len(rows.validation)
         everything = np.arange(len(rows) + n_validation)
         return [(everything[: len(rows)], everything[len(rows) :])] * n_estimators
     if n_estimators > 1:
-        groups = strata(rows.targets, at_least=n_estimators)
-        rarest = int(np.bincount(groups).min())
-        if rarest < n_estimators and config.n_estimators_given is not None and not going_on:
-            _tell_of_fewer_networks(n_estimators, rarest, rows.targets.shape[1])
-        if rarest > 1:
-            splitter = StratifiedKFold(min(rarest, n_estimators), shuffle=True, random_state=seed)
-            folds = list(splitter.split(np.zeros(len(rows)), groups))
+        told = config.n_estimators_given is not None and not going_on
+        folds = left_out_folds(rows.targets, rows.groups, n_estimators, seed, tell_of_fewer=told)
+        if folds:
             return [folds[k % len(folds)] for k in range(n_estimators)] if going_on else folds
     fold = (np.arange(len(rows)), np.zeros(0, np.intp))
     if config.early_stopping:
-        fold = validation_split(rows.targets, config.validation_fraction, seed)
+        fold = one_fold(rows.targets, rows.groups, config.validation_fraction, seed)
     return [fold] * (n_estimators if going_on else 1)
-
-
-def _tell_of_fewer_networks(n_estimators: int, rarest: int, n_labels: int) -> None:
-    both, rarer = ("both classes", "rarer class")
-    if n_labels > 1:
-        both, rarer = ("every combination of labels", "rarest one")
-    warnings.warn(
-        f"n_estimators={n_estimators} networks need as many folds, each with rows of {both}, but the {rarer} has "
-        f"{rarest} {'row' if rarest == 1 else 'rows'}: {max(rarest, 1)} will be trained.",
-        UserWarning,
-        stacklevel=2,
-    )
 
 
 def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
@@ -348,12 +339,10 @@ def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
         held = next(filter(None, map(_held, vars(callback).values())), None)
         if type(callback).__name__ == "History" or (held and not hasattr(callback, "__deepcopy__")):
             name = type(callback).__name__
-            warnings.warn(
+            tell(
                 f"callbacks: each of the {n_networks} networks gets a copy of the {name}, and your own object"
                 f"{f', which holds a {held},' if held else ''} is not called. Train one network, n_estimators=1, or "
-                "pass a function of (epoch, logs), which is called with the mean over the networks.",
-                UserWarning,
-                stacklevel=2,
+                "pass a function of (epoch, logs), which is called with the mean over the networks."
             )
 
 
@@ -424,7 +413,7 @@ def _weights_to_go_on_from(start: Start, network: Any, n_estimators: int) -> lis
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
             "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "
-            "another network. Keep n_estimators, hidden_layer_sizes, batch_normalization and model, or fit anew."
+            "another network. Keep n_estimators, cv, hidden_layer_sizes, batch_normalization and model, or fit anew."
         )
     return weights
 
@@ -496,18 +485,18 @@ def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], 
     families: list[Fitted] = [
         layout.network.fitted([t.weights for t in members]) for layout, members in zip(layouts, trained, strict=True)
     ]
-    states = [t.optimizer_state for members in trained for t in members]
+    states: list[list[NDArray[Any]] | None] = [t.optimizer_state for members in trained for t in members]
     if start is not None and config.stream:  # a stream trains networks only: retrieval members stay as they are
         families += start.networks.families[len(families) :]
         states += start.optimizer_states[len(states) :]
     networks = families[0] if len(families) == 1 else Stack(families)
-    out_of_fold = None
+    out_of_fold = left_out_by = None
     if start is not None:
         networks.temperature = start.networks.temperature
         if isinstance(networks, Stack) and isinstance(start.networks, Stack):
             networks.shares = start.networks.shares
     else:
-        out_of_fold = _calibrated(networks, layouts, trained)
+        out_of_fold, left_out_by = _calibrated(networks, layouts, trained)
     following = Start(
         networks=networks,
         optimizer_states=states,
@@ -519,13 +508,13 @@ def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], 
     if not isinstance(settings.schedule, str):
         rate = float(settings.schedule(0))
     retrieval = trained[1] if len(trained) > 1 else []
-    return FittedNetworks(networks, trained[0], retrieval, out_of_fold, following, settings, rate)
+    return FittedNetworks(networks, trained[0], retrieval, out_of_fold, left_out_by, following, settings, rate)
 
 
 def _calibrated(
     networks: Fitted, layouts: Sequence[_Layout], trained: Sequence[list[Trained]]
-) -> NDArray[np.float64] | None:
-    """Set shares and temperature from rows that were not trained on; return the out-of-fold probabilities, if any.
+) -> tuple[NDArray[np.float64] | None, NDArray[np.intp] | None]:
+    """Set shares and temperature from rows that were not trained on; return what `FittedNetworks` has of folds.
 
     Rows of folds have the log-odds of the network that left them out. Rows that validated all networks have the mean
     log-odds; they serve several families only.
@@ -534,28 +523,30 @@ def _calibrated(
     several = len(layouts) > 1
     in_folds = len(folds) > 1 and rows.validation is None and not config.stream
     if not in_folds and not (several and len(folds[0][1])):
-        return None
+        return None, None
     unseen = [_without_left_out(*pair, folds) for pair in zip(layouts, trained, strict=True)]
     if not in_folds:
-        judged = rows if rows.validation is None else rows.validation
-        if rows.validation is None:
-            judged = rows.at(folds[0][1])
+        judged = rows.at(folds[0][1]) if rows.validation is None else rows.validation
         logits = np.stack([family.mean_logits(judged.X) for family in unseen])
         _set(networks, _combination(logits, judged, config.calibration))
-        return None
-    logits = np.empty((len(layouts), len(rows), networks.n_labels))
-    for family, answers in zip(unseen, logits, strict=True):
-        for k, (_, left_out) in enumerate(folds):
+        return None, None
+    logits = np.full((len(layouts), len(rows), networks.n_labels), np.nan)
+    left_out_by = np.full(len(rows), -1, np.intp)
+    for k, (_, left_out) in enumerate(folds):
+        left_out_by[left_out] = k
+        for family, answers in zip(unseen, logits, strict=True):
             answers[left_out] = family.mean_logits(rows.X[left_out], member=k)
-    _set(networks, _combination(logits, rows, config.calibration))
+    known = left_out_by >= 0
+    _set(networks, _combination(logits[:, known], rows.at(known), config.calibration))
     if not several:
-        return expit(logits[0] / networks.temperature)
+        return expit(logits[0] / networks.temperature), left_out_by
     # A row's own label has no say in how its log-odds are combined.
-    out_of_fold = np.empty(logits.shape[1:])
-    for training, left_out in folds:
-        shares, temperature = _combination(logits[:, training], rows.at(training), config.calibration)
+    out_of_fold = np.full(logits.shape[1:], np.nan)
+    for k, (_, left_out) in enumerate(folds):
+        others = known & (left_out_by != k)
+        shares, temperature = _combination(logits[:, others], rows.at(others), config.calibration)
         out_of_fold[left_out] = (shares[:, None] * logits[:, left_out]).sum(axis=0) / temperature
-    return expit(out_of_fold)
+    return expit(out_of_fold), left_out_by
 
 
 def _without_left_out(layout: _Layout, trained: list[Trained], folds: Sequence[Fold]) -> Fitted:

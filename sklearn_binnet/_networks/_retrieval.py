@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._cores import in_blocks
@@ -51,6 +52,7 @@ class RetrievalNetwork:
     candidates: int = constants.CANDIDATES
     keras_reason: str | None = None
     eager: bool = False
+    own_code: bool = False
 
     @property
     def encoder(self) -> ColumnEncoder:
@@ -156,7 +158,18 @@ class RetrievalNetwork:
 
         `voters` are the places of the rows that vote, for each member; by default, all rows vote.
         """
-        return FittedRetrieval(self, [list(weights) for weights in members], voters)
+        rows, spec = self.rows, self.odds.spec
+        n_own = _n_own_weights(spec)
+        parts = [rows] * len(members)
+        if voters is not None:
+            parts = [Data(rows.X[places], rows.y[places], rows.weights[places]) for places in voters]
+        kept = [_member(spec, weights[-n_own:], part) for weights, part in zip(members, parts, strict=True)]
+        return FittedRetrieval(self.odds, [list(weights) for weights in members], kept)
+
+
+def _n_own_weights(spec: Spec) -> int:
+    """Return how many weights of a member are not the small network's: factors, matrix, pseudo-counts, embeddings."""
+    return 3 + len(spec.embedding_sizes)
 
 
 @functools.cache
@@ -241,7 +254,8 @@ def _vote_sums(z: Any, c: Any, votes: Any, others: Any) -> Any:
 
 
 # ---------------------------------------------------------------------- after the fit
-class _Member(NamedTuple):
+@stored
+class RetrievalMember(NamedTuple):
     """What a member embeds with and the candidates that it keeps. Positions are in steps of a grid."""
 
     kernel: NDArray[np.float64]
@@ -261,25 +275,27 @@ class _Member(NamedTuple):
     """(L,)"""
 
 
+@stored
 class FittedRetrieval(Fitted):
     """Trained members with the embedded rows that vote: arrays and numbers, no TensorFlow."""
 
-    def __init__(
-        self, network: RetrievalNetwork, weights: list[list[NDArray[np.float32]]], voters: Sequence[Any] | None
-    ):
-        super().__init__(network.encoder, weights, network.n_labels)
-        spec = network.odds.spec
-        n_own = 3 + len(spec.embedding_sizes)
-        self._odds = network.odds.fitted([w[:-n_own] for w in weights])
-        rows = network.rows
-        self._members = [
-            _member(
-                spec,
-                w[-n_own:],
-                rows if voters is None else Data(*(a[voters[k]] for a in (rows.X, rows.y, rows.weights))),
-            )
-            for k, w in enumerate(weights)
-        ]
+    def __init__(self, odds: BuiltinNetwork, weights: list[list[NDArray[np.float32]]], members: list[RetrievalMember]):
+        super().__init__(odds.encoder, weights, odds.n_labels)
+        n_own = _n_own_weights(odds.spec)
+        self._odds = odds.fitted([w[:-n_own] for w in weights])
+        self._members = members
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        state = {"odds": self._odds.network(), "weights": self.weights, "members": self._members}
+        return {**state, "temperature": self.temperature}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedRetrieval:
+        """Return the networks that `to_state` described."""
+        fitted = cls(state["odds"], state["weights"], state["members"])
+        fitted.temperature = state["temperature"]
+        return fitted
 
     def network(self) -> Any:
         """Return the small network: the rest is no Keras model without its candidates."""
@@ -308,7 +324,7 @@ class FittedRetrieval(Fitted):
             ]
         return self._keras_models
 
-    def _keras_member(self, member: _Member, odds: Any) -> Any:
+    def _keras_member(self, member: RetrievalMember, odds: Any) -> Any:
         """Return one member, made of stock layers: distances are a Dense layer of the candidates, and so are votes."""
         import keras
 
@@ -361,7 +377,7 @@ def _embedded(
     return z
 
 
-def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> _Member:
+def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> RetrievalMember:
     """Return a member after the fit, with the candidates among `rows`."""
     scale, kernel, *tables, pseudo_count = (np.asarray(w, np.float64) for w in weights)
     pace = constants.RETRIEVAL_PACE
@@ -382,7 +398,7 @@ def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> _
     candidates[: len(z), :-2], candidates[: len(z), -2], candidates[:, -1] = -2 * whole, (whole * whole).sum(axis=1), 1
     masses = np.zeros((len(candidates), votes.shape[1]), np.float32)
     masses[: len(z)] = votes
-    return _Member(
+    return RetrievalMember(
         kernel / step,
         [table / step for table in tables],
         center / step,
@@ -394,7 +410,7 @@ def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> _
     )
 
 
-def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.float32]) -> NDArray[np.float64]:
+def _answers(member: RetrievalMember, encoded: NDArray[np.float32], odds: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return a member's log-odds (n, L) of encoded rows, of which the small network has the log-odds `odds`."""
     z = _embedded(encoded, member.kernel, member.tables)
     z -= member.center
@@ -407,7 +423,7 @@ def _answers(member: _Member, encoded: NDArray[np.float32], odds: NDArray[np.flo
     return answers
 
 
-def _vote_sums_of_rows(member: _Member, z: NDArray[np.float32]) -> NDArray[np.float64]:
+def _vote_sums_of_rows(member: RetrievalMember, z: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the sums of votes (n, 2 L), weighed by nearness, for positions z (n, dim) on the grid."""
     n, dim = z.shape
     rows = np.zeros((-(-n // TILE), 1, TILE, dim + 2), np.float32)

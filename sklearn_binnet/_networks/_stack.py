@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._fitted import Fitted
 
 
+@stored
 class Stack(Fitted):
     """Fitted families; each gives the mean log-odds of its members, and the stack the weighted mean of these."""
 
@@ -19,6 +21,17 @@ class Stack(Fitted):
         super().__init__(first.encoder, [w for family in families for w in family.weights], first.n_labels)
         self._parts = list(families)
         self.shares = np.full((len(families), first.n_labels), 1 / len(families))
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        return {"families": self._parts, "shares": self.shares, "temperature": self.temperature}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Stack:
+        """Return the stack that `to_state` described."""
+        stack = cls(state["families"])
+        stack.shares, stack.temperature = state["shares"], state["temperature"]
+        return stack
 
     @property
     def families(self) -> list[Fitted]:

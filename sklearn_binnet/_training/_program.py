@@ -164,7 +164,7 @@ class Program:
 
         self._lock = threading.Lock()
         self._network, self._metrics, self.members = network, metrics, members
-        with isolated_random(0):
+        with isolated_random(0, network.own_code):
             self._model, self.dropout_rates = trainable_copy(network.build())
         if not self._model.built:
             self._model.build((None, n_features))

@@ -34,6 +34,8 @@ class Network(Protocol):
     candidates: int
     """How many training rows its model sees beside each batch: 0, or the number of a training step. Then the model's
     inputs are the rows and the fields of `Candidates`, and only the compiled program can train it."""
+    own_code: bool
+    """Whether building it runs code of the user's own, which may draw from NumPy's global generator."""
 
     @property
     def key(self) -> Hashable:
