@@ -215,6 +215,10 @@ class FitConfig:
     ) -> None:
         """Warn of parameters that the user set and this fit does not use."""
         unused: dict[str, str] = {}
+        if self.model is not None:
+            unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
+        elif not self.hidden_layer_sizes:
+            unused |= dict.fromkeys(LAYERS[1:], "it belongs to hidden layers, and hidden_layer_sizes=() leaves none")
         if self.stream:
             if params["learning_rate_schedule"] not in (None, "constant"):
                 unused["learning_rate_schedule"] = (
@@ -223,8 +227,6 @@ class FitConfig:
             if self.retrieval is True:
                 unused["retrieval"] = "partial_fit keeps no rows that could vote"
         else:
-            if self.model is not None:
-                unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
             if self.encoding != "piecewise_linear":
                 unused["n_bins"] = f"only encoding='piecewise_linear' has bins, and here it is {self.encoding!r}"
             if not self.early_stopping:
@@ -333,7 +335,7 @@ def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
 
 
 def _dropout_rates(dropout: Any, n_layers: int) -> tuple[float, ...]:
-    rates = [dropout] * n_layers if is_number(dropout) else list(dropout)
+    rates = [dropout] * n_layers if np.ndim(dropout) == 0 else list(dropout)
     numbers = all(is_number(rate) and not isinstance(rate, bool) and 0 <= rate < 1 for rate in rates)
     if len(rates) != n_layers or not numbers:
         raise ValueError(

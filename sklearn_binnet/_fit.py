@@ -29,6 +29,7 @@ from sklearn_binnet._networks._retrieval import RetrievalNetwork
 from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._telling import tell
+from sklearn_binnet._training._compiled import steps_done
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
@@ -506,7 +507,7 @@ def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], 
     )
     rate = layouts[0].members[0].learning_rate
     if not isinstance(settings.schedule, str):
-        rate = float(settings.schedule(0))
+        rate = float(settings.schedule(0 if start is None else steps_done(start.optimizer_states[0])))
     retrieval = trained[1] if len(trained) > 1 else []
     return FittedNetworks(networks, trained[0], retrieval, out_of_fold, left_out_by, following, settings, rate)
 
