@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Bunch, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -122,6 +123,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
           costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
 
+        With ``selection="argmax"`` the band is the best of all pairs of thresholds on these rows. "stable" takes the
+        means of bootstrap samples where mistakes or costs are to be few, which loses less on new rows.
         Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
         for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
         referred ones are in neither.
@@ -196,8 +199,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         nobody is called so.
     refer_report_ : dict or None
         What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
-        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
-        of referral the mean ``cost`` of a row.
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, ``intervals``
+        of both thresholds from the bootstrap (None where the fewest rows are referred), and with a cost of referral the
+        mean ``cost`` of a row.
     group_thresholds_ : dict or None
         The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
     group_report_ : dict or None
@@ -926,7 +930,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
         referred : label, optional
             With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
-            with the decision of `best_threshold_` under the mask.
+            with the decision of `best_threshold_` under the mask (`.data`). Metrics of scikit-learn want that `.data`.
         sensitive : array-like of shape (n_samples,), optional
             The group of each row, where `groups` gave them thresholds of their own.
 
@@ -1022,8 +1026,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return self._response(X, "decision_function")
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of `predict`.
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive: ArrayLike | None = None) -> float:
+        """Return the accuracy of `predict`; with `abstain`, of the decisions of `best_threshold_` on all rows.
 
         Parameters
         ----------
@@ -1033,6 +1037,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
 
         Returns
         -------
@@ -1040,7 +1046,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Share of the rows whose prediction is right; for several labels, all labels of a row must be right.
         """
         check_is_fitted(self, "estimator_")
-        return float(super().score(X, y if self._labels is None else binary_labels(y), sample_weight))
+        answers = np.ma.getdata(self.predict(X, sensitive=sensitive))
+        return float(
+            accuracy_score(y if self._labels is None else binary_labels(y), answers, sample_weight=sample_weight)
+        )
 
     # ------------------------------------------------------------------ files
     def save(self, path: str | PathLike[str]) -> None:

@@ -121,6 +121,12 @@ def test_gallery_knows_every_example():
     assert set(module.ORDER) == {path.name for path in (ROOT / "examples").glob("plot_*.py")}
 
 
+def test_every_partner_stands_in_the_table():
+    table = (ROOT / "docs" / "guide" / "neighbours.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"``(test_\w+)``", table))
+    assert named == {path.stem for path in (ROOT / "tests" / "integration").glob("test_*.py")}
+
+
 def test_every_public_name_is_in_the_reference():
     import sklearn_binnet
     from sklearn_binnet import datasets, plotting
