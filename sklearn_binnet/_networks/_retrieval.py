@@ -21,7 +21,7 @@ from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._cores import in_blocks
-from sklearn_binnet._networks._dense import TILE
+from sklearn_binnet._networks._dense import PRODUCT, TILE
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
 from sklearn_binnet._training._types import Candidates, Data
@@ -369,11 +369,17 @@ def _norm(z: Any, ops: Any) -> Any:
 def _embedded(
     encoded: NDArray[np.float32], kernel: NDArray[Any], tables: Sequence[NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """Return the positions (n, dim) of encoded rows."""
-    n = encoded.shape[1] - len(tables)
-    z: NDArray[np.float64] = encoded[:, :n].astype(np.float64) @ kernel
+    """Return the positions (n, dim) of encoded rows, in float64, by products as small as those of `_dense.py`."""
+    inputs, dim = kernel.shape
+    width = dim
+    while width > 1 and TILE * inputs * width > PRODUCT:
+        width //= 2
+    tiles = np.zeros((-(-len(encoded) // TILE), 1, TILE, inputs))
+    tiles.reshape(-1, inputs)[: len(encoded)] = encoded[:, :inputs]
+    parts = tiles @ np.ascontiguousarray(kernel.reshape(inputs, dim // width, width).transpose(1, 0, 2))
+    z: NDArray[np.float64] = parts.transpose(0, 2, 1, 3).reshape(-1, dim)[: len(encoded)]
     for i, table in enumerate(tables):
-        z += table[encoded[:, n + i].astype(np.intp)]
+        z += table[encoded[:, inputs + i].astype(np.intp)]
     return z
 
 
