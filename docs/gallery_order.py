@@ -16,6 +16,9 @@ ORDER = (
     "plot_class_weights.py",
     "plot_prevalence.py",
     "plot_uncertain_costs.py",
+    "plot_decision_curve.py",
+    "plot_refer.py",
+    "plot_groups.py",
     "plot_grid_search.py",
     "plot_from_scikeras.py",
 )

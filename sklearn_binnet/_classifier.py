@@ -10,7 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from scipy.special import expit, log_expit
+from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, validate_data
 
@@ -21,7 +23,6 @@ from sklearn_binnet._compat import (
     StrOptions,
     _check_sample_weight,
     _fit_context,
-    _safe_indexing,
     with_callbacks,
 )
 from sklearn_binnet._config import FitConfig, encoding_of
@@ -30,14 +31,23 @@ from sklearn_binnet._labels import ClassWeights, Target, binary_labels, class_we
 from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
-from sklearn_binnet._table import Table, holds_categories, number_error, refuse_dates, refuse_new_categories
+from sklearn_binnet._table import (
+    Table,
+    dense,
+    holds_categories,
+    is_table,
+    number_error,
+    numbers_of,
+    refuse_dates,
+    refuse_new_categories,
+)
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
+from sklearn_binnet._training._start import start_keras
 from sklearn_binnet._training._types import EpochReport
 
 _NO_LABELS = object()
-
-
+_SPARSE_BLOCK_VALUES = 1 << 22
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -91,11 +101,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     n_bins : int, default=8
         Number of bins of each column for "piecewise_linear", at least 2. Columns with few distinct values have fewer.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
-        Which columns hold categories. "from_dtype" takes the columns of a DataFrame (pandas or polars) that hold
-        strings or categories; booleans count as numbers. An array names columns by position, mask or name. None means
-        none. A category of up to 32 levels becomes one column for each level, a larger one an embedding. Levels beyond
-        the 254 most frequent and levels that `fit` has not seen count as unknown. A missing value is a level of its
-        own.
+        Which columns hold categories. "from_dtype" takes the columns of a table (pandas, polars, pyarrow or any other
+        that narwhals knows) that hold strings or categories; booleans count as numbers. An array names columns by
+        position, mask or name. None means none. A category of up to 32 levels becomes one column for each level, a
+        larger one an embedding. Levels beyond the 254 most frequent and levels that `fit` has not seen count as
+        unknown. A missing value is a level of its own.
     dropout : float or sequence of float, default=0.0
         Share of the units that are dropped after each hidden layer of the built-in network, in [0, 1). A sequence has
         one share for each layer.
@@ -144,10 +154,13 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     metrics : list or None, default=None
         Keras metrics (names, objects or functions) that are recorded in `history_` after each epoch. Those that compare
         with a threshold, such as "accuracy", use `threshold`. None takes those of the compiled `model`.
-    callbacks : list of keras.callbacks.Callback or None, default=None
-        Keras callbacks; each network gets copies at each fit. Their `self.model` goes from raw columns to the
-        probability. If only Keras' own `fit` can train `model`, because it has a `train_step` of its own for example,
-        it is that very model, on encoded columns.
+    callbacks : list of keras.callbacks.Callback and callable, or None, default=None
+        What is called during training. A function, or a method, is called as `function(epoch, logs)` after each epoch,
+        with the mean of the logs over the networks that train side by side; if it returns True, training ends. A Keras
+        callback is called itself if one network is trained (`n_estimators=1`); each of several networks gets a copy of
+        it, so that each can be steered by itself. Its `self.model` goes from raw columns to the probability. If only
+        Keras' own `fit` can train `model`, because it has a `train_step` of its own for example, it is that very
+        model, on encoded columns. scikit-learn's `clone`, and so every search, copies callbacks but not functions.
     threshold : float or array-like of shape (n_labels,), default=0.5
         `predict` returns the positive label where its probability is at least this. `set_params` changes it without a
         new fit.
@@ -363,9 +376,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Columns on any scale; numbers may be missing (NaN), not infinite. DataFrames may hold categories and
-            strings.
+        X : {array-like, table, sparse matrix} of shape (n_samples, n_features)
+            Columns on any scale; numbers may be missing (NaN), not infinite. Tables may hold categories and strings. A
+            sparse matrix is made dense, up to 2**27 values (1 GiB); for `predict` block by block, whatever its size.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Two labels of any kind, or an indicator matrix of 0s and 1s.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -422,7 +435,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         [5, 5, 5]
         """
         models = [clone(self) for _ in fits]
-        if getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
+        functions = any(callable(c) for c in self.callbacks or ())
+        if functions or getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
             return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
         prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
         with ExitStack() as stack:
@@ -486,9 +500,14 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         return self
 
     # ------------------------------------------------------------------ predictions
-    def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
+    def _logits(self, X: Any) -> NDArray[np.float64]:
         if "_fitted" not in vars(self):
             check_is_fitted(self)
+        if sparse.issparse(X) and X.shape[0]:  # dense block by block: all of it may need more than there is memory
+            X = X.tocsr()
+            rows = max(_SPARSE_BLOCK_VALUES // max(X.shape[1], 1), 1)
+            blocks = [self._fitted.logits(self._checked(X[i : i + rows])) for i in range(0, X.shape[0], rows)]
+            return np.concatenate(blocks)
         columns: Any = X if self._is_clean(X) else self._checked(X)
         return self._fitted.logits(columns)
 
@@ -675,6 +694,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         stream: bool = False,
     ) -> _Prepared:
         """Resolve the parameters, and leave out rows without weight."""
+        start_keras()
         self._check_threshold(target.n_labels)
         weight, used = self._row_weights(columns, sample_weight)
         if not stream and np.ptp(weight[used]) == 0:  # as without weights, to the last digit: sums of 1/3 are rounded
@@ -712,7 +732,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         config, rows, start, target = prepared[:4]
         follows = bool(getattr(self, "_skl_callbacks", None))
         with ExitStack() as stack:
-            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = []
+            hooks: list[Callable[[EpochReport, Callable[[], Fitted]], bool]] = [
+                _telling_means(function) for function in config.on_epoch
+            ]
             if self.verbose:
                 bar = stack.enter_context(progress_bar(config.epochs))
                 hooks.append(lambda report, networks: bar(report))
@@ -785,20 +807,30 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         fills = self._fitted.encoder.encoding is not None if fills is None else fills
         finite: Any = "allow-nan" if fills else True
         options = {"dtype": [np.float64, np.float32], "ensure_all_finite": finite}
+        table = is_table(X)
+        foreign = hasattr(X, "__array_namespace__") or type(X).__module__ == "torch"
+        if foreign and not isinstance(X, np.ndarray) and get_config()["array_api_dispatch"]:
+            raise TypeError(
+                "the array API is not supported, but scikit-learn's array_api_dispatch is on and X is a "
+                f"{type(X).__module__} {type(X).__name__}. Pass NumPy arrays, which the network computes with."
+            )
         try:
-            if self._table is not None:
+            if self._table is not None or table:
                 validate_data(self, X, reset=reset, skip_check_array=True)
-                X = self._table.read(X)
+                if self._table is None and not learn and self.categorical_features is not None:
+                    refuse_new_categories(X)
+                X = numbers_of(X) if self._table is None else self._table.read(X)
                 if y is _NO_LABELS:
                     return check_array(X, estimator=self, input_name="X", **options)
                 return check_X_y(X, y, multi_output=True, estimator=self, **options)
             refuse_dates(X)
-            if not learn and self.categorical_features is not None:
-                refuse_new_categories(X)
+            options["accept_sparse"] = "csr"
             if y is _NO_LABELS:
-                return validate_data(self, X, reset=reset, **options)
-            return validate_data(self, X, y, multi_output=True, reset=reset, **options)
-        except ValueError as error:
+                X = validate_data(self, X, reset=reset, **options)
+                return dense(X, limit=False) if sparse.issparse(X) else X
+            X, y = validate_data(self, X, y, multi_output=True, reset=reset, **options)
+            return (dense(X, limit=True) if sparse.issparse(X) else X), y
+        except (TypeError, ValueError) as error:
             if not fills and "contains NaN" in str(error):
                 raise ValueError(
                     "encoding=None leaves columns as they are, but X has missing numbers (NaN). Use 'piecewise_linear' "
@@ -816,7 +848,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Return the columns with levels learnt from rows of some weight only: the others are left out."""
         if self._table is None or start is not None or isinstance(used, slice):
             return columns
-        self._table = Table.learn(_safe_indexing(X, np.flatnonzero(used)), self.categorical_features)
+        self._table = Table.learn(X, self.categorical_features, used)
         return self._table.read(X)
 
     def _rows(
@@ -903,7 +935,18 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_label = True
         tags.input_tags.allow_nan = self._takes_missing()
         tags.input_tags.categorical = True
+        tags.input_tags.sparse = True
         return tags
+
+
+def _telling_means(function: Callable[[int, dict[str, float]], Any]) -> Callable[[EpochReport, Any], bool]:
+    """Return a hook that calls the user's function with an epoch's logs, the mean over the networks in training."""
+
+    def tell(report: EpochReport, networks: Any) -> bool:
+        logs = {name: float(np.mean([log[name] for log in report.logs])) for name in report.logs[0]}
+        return function(report.epoch, logs) is True
+
+    return tell
 
 
 def _what_predicts(networks: Fitted, target: Target) -> dict[str, Any]:

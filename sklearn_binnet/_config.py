@@ -8,7 +8,7 @@ schedule could plan for.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +79,9 @@ class FitConfig:
     class_weight: Any
     metrics: tuple[Any, ...] | None
     callbacks: tuple[Any, ...]
+    """Keras callbacks."""
+    on_epoch: tuple[Callable[[int, dict[str, float]], Any], ...]
+    """Functions among the callbacks."""
     threshold: NDArray[np.float64]
     random_state: np.random.RandomState
     stream: bool
@@ -121,6 +124,7 @@ class FitConfig:
         epochs = params["epochs"]
         if stream or epochs is None:
             epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+        callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
             n_estimators = constants.N_ESTIMATORS if builtin else 1
@@ -149,7 +153,8 @@ class FitConfig:
             min_delta=params["min_delta"],
             class_weight=params["class_weight"],
             metrics=None if params["metrics"] is None else tuple(params["metrics"]),
-            callbacks=tuple(params["callbacks"] or ()),
+            callbacks=tuple(c for c in callbacks if not callable(c)),
+            on_epoch=tuple(c for c in callbacks if callable(c)),
             threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
             random_state=check_random_state(params["random_state"]),
             stream=stream,
@@ -267,6 +272,16 @@ def _learning_rate(rate: Any) -> tuple[float | None, Any]:
             f"got {rate!r}. Wrap a function of the step in a subclass of LearningRateSchedule."
         )
     return None, rate
+
+
+def _callbacks(callbacks: Any) -> Sequence[Any]:
+    for callback in callbacks or ():
+        if isinstance(callback, type) or not (callable(callback) or hasattr(callback, "on_epoch_end")):
+            raise ValueError(
+                "callbacks must hold Keras callbacks, as in [keras.callbacks.TerminateOnNaN()], or functions of "
+                f"(epoch, logs), got {callback!r}."
+            )
+    return callbacks or ()
 
 
 def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:

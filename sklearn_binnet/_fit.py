@@ -31,6 +31,7 @@ from sklearn_binnet._training._types import Data, EpochReport, Member, Settings,
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Rows to train on, and rows to validate on."""
+_DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
 
@@ -139,6 +140,8 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     seeds = seeds[: len(folds) + 1]
     encoder = _encoder(config, rows, folds, start)
     network = _network(config, encoder, rows.targets, int(seeds[0, 1]))
+    if len(folds) > 1:
+        _tell_of_copies(config.callbacks, len(folds))
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
     if start is None:
         weights = [network.initial_weights(int(seed)) for seed, _ in seeds[1:]]
@@ -213,6 +216,30 @@ def _tell_of_fewer_networks(n_estimators: int, rarest: int, n_labels: int) -> No
         UserWarning,
         stacklevel=2,
     )
+
+
+def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
+    """Warn where several networks get copies of a callback that is there to speak to something of the user's."""
+    for callback in callbacks:
+        held = next(filter(None, map(_held, vars(callback).values())), None)
+        if type(callback).__name__ == "History" or (held and not hasattr(callback, "__deepcopy__")):
+            name = type(callback).__name__
+            warnings.warn(
+                f"callbacks: each of the {n_networks} networks gets a copy of the {name}, and your own object"
+                f"{f', which holds a {held},' if held else ''} is not called. Train one network, n_estimators=1, or "
+                "pass a function of (epoch, logs), which is called with the mean over the networks.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _held(value: Any) -> str | None:
+    """Return the type of an object that is more than data, such as a run, a trial or a file; None for data."""
+    if isinstance(value, dict):
+        return next(filter(None, map(_held, value.values())), None)
+    if isinstance(value, list | tuple | set):
+        return next(filter(None, map(_held, value)), None)
+    return None if type(value).__module__.split(".")[0] in _DATA_MODULES else type(value).__name__
 
 
 def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None) -> ColumnEncoder:

@@ -9,7 +9,6 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.multiclass import OneVsRestClassifier
 
-from sklearn_binnet import BinaryNetClassifier
 from tests.small import X, Y, net, y
 
 ONE_HOT = np.eye(2, dtype=int)[y]
@@ -276,10 +275,3 @@ def test_warm_start():
     with pytest.raises(ValueError, match="another network"):
         clf.set_params(pos_label=None, hidden_layer_sizes=(5,)).fit(X, y)
     clf.set_params(hidden_layer_sizes=(8,)).fit(X, y)
-
-
-def test_sparse_columns():
-    from scipy.sparse import csr_matrix
-
-    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
-        BinaryNetClassifier().fit(csr_matrix(X), y)

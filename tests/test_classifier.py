@@ -6,6 +6,7 @@ import pickle
 import random
 import subprocess
 import sys
+import threading
 import types
 
 import keras
@@ -521,20 +522,120 @@ def test_dropout_and_batch_normalization(dropout):
     assert [f"dropout_{i}" in names for i in range(2)] == (rates > 0).tolist()
 
 
+class Count(keras.callbacks.Callback):
+    """Counts its epochs and stops after the second."""
+
+    def __init__(self, held=None):
+        super().__init__()
+        self.epochs, self.held = 0, held
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs += 1
+        if epoch == 1:
+            self.model.stop_training = True
+
+
 @saving
-def test_callbacks_are_copied():
-    class Count(keras.callbacks.Callback):
-        epochs = 0
+def test_one_network_calls_the_users_own_callbacks():
+    callback, history = Count(held=open), keras.callbacks.History()
+    clf = net(callbacks=[callback, history], epochs=10).fit(X, y)
+    assert clf.n_iter_ == callback.epochs == 2
+    assert history.history == clf.history_
+    assert callback.model is history.model is None  # what the estimator holds stays plain data
+    assert clone(clf).callbacks[0] is not callback
+    clf.fit(X, y)
+    assert callback.epochs == 4
 
-        def on_epoch_end(self, epoch, logs=None):
-            self.epochs += 1
-            if epoch == 1:
-                self.model.stop_training = True
 
+@saving
+def test_several_networks_get_copies():
     callback = Count()
-    clf = net(callbacks=[callback], epochs=10).fit(X, y)
-    assert clf.n_iter_ == 2
+    clf = net(callbacks=[callback], epochs=10, n_estimators=2).fit(X, y)
+    assert [len(history["loss"]) for history in clf.histories_] == [2, 2]
     assert callback.epochs == 0
+
+
+class Tracker:
+    """A run of an experiment tracker: something that a copy would not be."""
+
+
+@saving
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        (keras.callbacks.History(), "gets a copy of the History, and your own object is not called"),
+        (Count(held=Tracker()), "gets a copy of the Count, and your own object, which holds a Tracker, is not called"),
+        (Count(held={"run": [Tracker()]}), "which holds a Tracker"),
+    ],
+)
+def test_copies_of_what_speaks_to_something_are_told_of(callback, message):
+    with pytest.warns(UserWarning, match=rf"each of the 2 networks .*{message}.*n_estimators=1"):
+        net(callbacks=[callback], n_estimators=2, epochs=2).fit(X, y)
+
+
+@saving
+def test_a_callback_that_cannot_be_copied():
+    callback = Count(held=threading.Lock())
+    net(callbacks=[callback]).fit(X, y)
+    assert callback.epochs == 2
+    with (
+        pytest.warns(UserWarning, match="which holds a lock"),
+        pytest.raises(
+            ValueError, match=r"a Count that cannot be copied for each of 2 networks \(TypeError.*n_estimators=1"
+        ),
+    ):
+        net(callbacks=[callback], n_estimators=2).fit(X, y)
+
+
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_functions_are_told_the_mean_over_the_networks(n_estimators):
+    seen = {}
+
+    def tell(epoch, logs):
+        seen[epoch] = logs
+
+    clf = net(callbacks=[tell], epochs=30, learning_rate=0.05, patience=2, n_estimators=n_estimators).fit(X, y)
+    assert list(seen) == list(range(clf.n_iter_))
+    assert n_estimators == 1 or len({len(h["loss"]) for h in clf.histories_}) > 1  # some stopped before others
+    for name, values in clf.history_.items():
+        np.testing.assert_allclose([logs[name] for logs in seen.values()], values)
+    again = net(callbacks=[lambda epoch, logs: epoch == 1], epochs=30, n_estimators=n_estimators).fit(X, y)
+    assert again.n_iter_ == 2
+    calls = []
+    clf.set_params(callbacks=[lambda epoch, logs: calls.append(epoch)], epochs=2).fit_many([(X, y, {})] * 2)
+    assert calls == [0, 1, 0, 1]
+
+
+def test_functions_and_callbacks_that_raise():
+    class Pruned(Exception):
+        pass
+
+    def prune(epoch, logs):
+        if epoch == 1:
+            raise Pruned
+
+    class Prune(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            prune(epoch, logs)
+
+    clf = net().fit(X, y)
+    before = clf.predict_proba(X)
+    callback = Prune()
+    for callbacks in ([prune], [callback]):
+        with pytest.raises(Pruned):
+            clf.set_params(callbacks=callbacks).fit(X, y)
+        np.testing.assert_array_equal(clf.predict_proba(X), before)
+    assert callback.model is None
+    for wrong in (keras.callbacks.History, "history"):
+        with pytest.raises(ValueError, match="callbacks must hold Keras callbacks"):
+            net(callbacks=[wrong]).fit(X, y)
+
+
+def test_growing_training_sets_are_no_matter_of_tensorflows_warnings(caplog):
+    line = net(hidden_layer_sizes=(), epochs=1, batch_size=4, early_stopping=False)
+    for n in (8, 16, 32, 64, 128, 200):  # as the folds of TimeSeriesSplit: another compiled program each
+        line.fit(X[:n], y[:n])
+    assert "retracing" not in caplog.text
 
 
 # ------------------------------------------------------------------ metrics

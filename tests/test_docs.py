@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.rst")), *sorted((ROOT / "docs" / "guide").glob("*.rst"))]
-OPTIONAL = ("dask", "skops")
+OPTIONAL = ("dask", "onnx", "onnxruntime", "optuna", "skops")
 WIDTH = 88
 """Columns of code that the gallery and the pages show without scrolling."""
 

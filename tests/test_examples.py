@@ -143,6 +143,43 @@ def test_costs_and_constraints(run):
     assert not names["tuner"].constraint_satisfied_
 
 
+def test_decision_curve(run):
+    names = run("plot_decision_curve")
+    assert says("plot_decision_curve", "The AUC is 0.88")
+    assert names["aucs"] == approx({"plain": 0.876, "balanced": 0.875}, abs=0.01)
+    assert says("plot_decision_curve", "At 0.5 the balanced model has less than half the benefit of the plain one")
+    plain, balanced, _ = names["rows"][0.5]
+    assert balanced < plain / 2
+    assert names["tuned"].best_score_ == approx(plain, abs=0.03)  # a threshold mends it
+    assert names["rows"][0.2] == approx([0.174, 0.179, 0.092], abs=0.02)
+
+
+def test_refer(run):
+    names = run("plot_refer")
+    assert says("plot_refer", "Of those called benign one in eleven is malignant")
+    results = names["results"]
+    assert 1 / (1 - results["0.4 to 0.6"][2]) == approx(11, abs=1)
+    assert results["bounds"] == approx((0.253, 1.0, 0.966), abs=0.04)
+    assert min(results["bounds"][1:]) >= 0.9
+    assert results["budget of 10 %"][0] <= 0.1
+    assert results["a look costs 0.1"][2] >= results["bounds"][2]
+    assert set(names["named"]) == {-1, 0, 1}
+
+
+def test_groups(run):
+    names = run("plot_groups")
+    assert says("plot_groups", "One trip in thirteen has no tip")
+    apart = {name: np.ptp(rates) for name, rates in names["results"].items()}
+    assert apart["one threshold"] == approx(0.92, abs=0.05)
+    assert apart["a threshold each"] <= 0.15
+    assert names["line"]["bound"] <= 0.15
+    assert names["report"]["satisfied"]
+    assert names["report"]["score"] == approx(names["report"]["common_score"], abs=0.01)
+    assert names["scores"] == approx({0.05: 0.514, 0.1: 0.536, 0.15: 0.542, 0.3: 0.551}, abs=0.012)
+    assert says("plot_groups", "and broken on new ones")
+    assert names["broken"] > 0.05
+
+
 def test_row_costs(run):
     names = run("plot_row_costs")
     results = names["results"]

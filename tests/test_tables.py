@@ -1,5 +1,6 @@
 """Tables as they are: categories, strings, missing values, and columns that change their type."""
 
+import datetime
 import pickle
 
 import numpy as np
@@ -7,9 +8,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_array, csc_array, csr_matrix
 
-from sklearn_binnet import BinaryNetClassifier
+from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV, _classifier
 from sklearn_binnet._table import MAX_LEVELS, UNKNOWN, Table, holds_categories
 from tests.small import PLAIN, net
 
@@ -37,7 +38,26 @@ def with_polars():
     )
 
 
-FRAMES = pytest.mark.parametrize("frame", [with_pandas, with_polars])
+def with_nullable_pandas():
+    frame = pd.DataFrame(COLUMNS).astype({"size": "Float64", "kind": "string", "wet": "boolean", "town": "string"})
+    return frame.astype({"grade": "category"})
+
+
+def with_arrow_in_pandas():
+    types = {"size": pa.float32(), "kind": pa.string(), "wet": pa.bool_(), "town": pa.large_string()}
+    frame = pd.DataFrame(COLUMNS).astype({name: pd.ArrowDtype(kind) for name, kind in types.items()})
+    return frame.assign(grade=pd.Series(COLUMNS["grade"].astype(str), dtype=pd.ArrowDtype(pa.string())))
+
+
+def with_pyarrow():
+    table = pa.Table.from_pandas(pd.DataFrame(COLUMNS).astype({"grade": str}))
+    kind = table.column_names.index("kind")
+    return table.set_column(kind, "kind", table["kind"].dictionary_encode())
+
+
+FRAMES = pytest.mark.parametrize(
+    "frame", [with_pandas, with_polars, with_nullable_pandas, with_arrow_in_pandas, with_pyarrow]
+)
 
 
 @FRAMES
@@ -49,7 +69,7 @@ def test_columns_are_read_by_their_type(frame):
     assert table.levels[1] == ("ash", "elm", "oak", None)
     assert [str(level) for level in table.levels[2]] == ["1", "2", "3"]
     matrix = table.read(X)
-    np.testing.assert_array_equal(matrix[:, 0], COLUMNS["size"])
+    np.testing.assert_allclose(matrix[:, 0], COLUMNS["size"], rtol=1e-6)
     np.testing.assert_array_equal(matrix[:, 3], COLUMNS["wet"])
     back = [table.levels[1][int(code)] for code in matrix[:, 1]]
     assert back == COLUMNS["kind"].tolist()
@@ -64,7 +84,8 @@ def test_a_table_is_learnt_as_it_is(frame):
     np.testing.assert_allclose(clf.model_(clf.to_matrix(X)).numpy()[:, 0], proba[:, 1], atol=1e-5)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(clf)).predict_proba(X), proba)
     assert clf._fitted.encoder.embedding_sizes == (len(clf._table.levels[4]) + 1,)
-    for a, b in ((X[:1], proba[:1]), (X[5:9], proba[5:9])):
+    rows = X.slice if isinstance(X, pa.Table) else lambda start, n: X[start : start + n]
+    for a, b in ((rows(0, 1), proba[:1]), (rows(5, 4), proba[5:9])):
         np.testing.assert_allclose(clf.predict_proba(a), b, rtol=1e-12)
 
 
@@ -163,7 +184,7 @@ def test_numbers_that_became_strings():
     ("data", "params", "message"),
     [
         (lambda X: X.to_numpy(dtype=object), {}, r"pass a DataFrame, or name the columns, as in categorical_features="),
-        (lambda X: X, {"categorical_features": None}, "categorical_features='from_dtype'"),
+        (lambda X: X, {"categorical_features": None}, "'kind' .* got 'ash'.* with categorical_features='from_dtype'"),
         (lambda X: X, {"categorical_features": ["colour"]}, r"must name columns of X, got 'colour'"),
         (lambda X: X.to_numpy(dtype=object), {"categorical_features": ["kind"]}, "X has no column names"),
         (lambda X: X, {"categorical_features": [7]}, r"positions of columns \(0 to 4\), got 7"),
@@ -264,14 +285,202 @@ def test_dates_are_refused_where_all_else_is_numbers():
             net().fit(frame, answer[: len(frame)])
 
 
-def test_strings_of_arrow():
-    X = with_pandas().astype({"kind": pd.ArrowDtype(pa.string())})
-    table = Table.learn(X, "from_dtype")
-    assert table.levels[1] == ("ash", "elm", "oak", None)
+def test_tables_of_numbers_are_read_alike():
+    X = rng.normal(size=(N, 3)).astype(np.float32)
+    X[3, 1] = np.nan
+    whole = rng.integers(0, 5, N)
+    expected = np.column_stack([X.astype(np.float64), whole, COLUMNS["wet"]])
+    frame = pd.DataFrame(X, columns=list("abc")).assign(n=whole, wet=COLUMNS["wet"])
+    nullable = frame.convert_dtypes()
+    tables = [
+        frame,
+        nullable,
+        frame.convert_dtypes(dtype_backend="pyarrow"),
+        frame.astype(object),
+        pl.DataFrame(frame.to_dict("list")),
+        pl.DataFrame(frame.to_dict("list"), nan_to_null=True).with_columns(pl.col("n").cast(pl.Int8)),
+        pa.Table.from_pandas(frame),
+    ]
+    clf = net(encoding="piecewise_linear").fit(frame, answer)
+    assert clf._table is None
+    for table in tables:
+        np.testing.assert_array_equal(clf.to_matrix(table), expected)
+        np.testing.assert_array_equal(clf.predict_proba(table), clf.predict_proba(frame))
+    assert clf.to_matrix(frame).dtype == np.float64
+    single = net(encoding="piecewise_linear").fit(frame[["a", "b"]], answer)
+    assert single.to_matrix(frame[["a", "b"]]).dtype == np.float32
+    missing = nullable.assign(n=nullable["n"].where(whole > 0), wet=nullable["wet"].where(whole > 0))
+    np.testing.assert_array_equal(clf.to_matrix(missing)[:, 3:], np.where(whole[:, None] > 0, expected[:, 3:], np.nan))
+    arrow = pa.Table.from_pandas(missing)
+    np.testing.assert_array_equal(clf.to_matrix(arrow), clf.to_matrix(missing))
+    np.testing.assert_array_equal(clf.to_matrix(pl.from_arrow(arrow)), clf.to_matrix(missing))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(pd.date_range("2020-01-01", periods=N)),
+        pd.Series(pd.date_range("2020-01-01", periods=N, tz="UTC")),
+        pd.Series(pd.timedelta_range("1 day", periods=N)),
+        pd.Series(pd.period_range("2020-01", periods=N, freq="M")),
+        pd.Series([datetime.date(2020, 1, 1)] * N, dtype=object),
+        pd.Series([datetime.time(12)] * N, dtype=object),
+        pd.Series([datetime.timedelta(1)] * N, dtype=object),
+        pd.Series(pd.date_range("2020-01-01", periods=N)).astype("category"),
+        pd.Series([1] * N, dtype=pd.ArrowDtype(pa.date32())),
+        pd.Series([1] * N, dtype=pd.ArrowDtype(pa.duration("s"))),
+        pl.Series([datetime.datetime(2020, 1, 1)] * N),
+        pl.Series([datetime.date(2020, 1, 1)] * N),
+        pl.Series([datetime.time(12)] * N),
+        pl.Series([datetime.timedelta(1)] * N),
+        pa.array([datetime.date(2020, 1, 1)] * N),
+        pa.array([datetime.time(12)] * N),
+        pa.array([1] * N, pa.timestamp("s")),
+    ],
+    ids=lambda values: str(getattr(values, "dtype", getattr(values, "type", ""))),
+)
+@pytest.mark.parametrize("others", ["numbers", "categories"])
+def test_dates_of_every_kind_are_named(values, others):
+    first = [1.5] * N if others == "numbers" else ["a", "b"] * (N // 2)
+    if isinstance(values, pd.Series):
+        X = pd.DataFrame({"first": first, "day": values})
+    elif isinstance(values, pl.Series):
+        X = pl.DataFrame({"first": first, "day": values})
+    else:
+        X = pa.table({"first": first, "day": values})
+    with pytest.raises(ValueError, match="column 'day' of X holds dates or durations"):
+        net().fit(X, answer)
+
+
+def test_dates_in_arrays():
+    days = np.full((N, 2), np.datetime64("2020-01-01"))
+    with pytest.raises(ValueError, match="column 0 of X holds dates or durations"):
+        net().fit(days, answer)
+    mixed = np.full((N, 2), 1.5, dtype=object)
+    mixed[:, 1] = datetime.date(2020, 1, 1)
+    with pytest.raises(ValueError, match="column 1 of X holds dates or durations"):
+        net().fit(mixed, answer)
+    with pytest.raises(ValueError, match="column 1 of X holds dates or durations"):
+        net().fit(mixed.tolist(), answer)
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ({"a": [1.0] * N}, r"X must be a matrix or a table, got a dict. .* pandas.DataFrame\(X\)"),
+        ([{"a": 1.0}] * N, "got a list of dict"),
+        (np.ones(N, dtype=[("a", float), ("b", int)]), r"a structured array with the fields \['a', 'b'\]"),
+        (np.ones(N, dtype=[("a", float)]).view(np.recarray), r"a structured array with the fields \['a'\]"),
+        (pl.LazyFrame({"a": [1.0] * N}), r"got a polars LazyFrame, .* Pass X.collect\(\)"),
+    ],
+)
+@pytest.mark.parametrize("categorical_features", ["from_dtype", None])
+def test_what_a_table_must_be_made_of_first(X, message, categorical_features):
+    with pytest.raises(TypeError, match=message):
+        net(categorical_features=categorical_features).fit(X, answer)
+    fitted = net(epochs=1, categorical_features=categorical_features).fit(np.ones((N, 1)), answer)
+    with pytest.raises(TypeError, match=message):
+        fitted.predict(X)
+
+
+def test_columns_of_other_types_and_of_one_name():
+    lists = pl.DataFrame({"a": [[1.0, 2.0]] * N})
+    with pytest.raises(
+        ValueError, match=r"column 'a' of X must hold numbers or categories, got values of the type List"
+    ):
+        net().fit(lists, answer)
+    strange = pd.DataFrame({"a": [{1}] * N})
+    with pytest.raises(ValueError, match="column 'a' of X must hold numbers that fit into float64, or categories"):
+        net().fit(strange, answer)
+    twice = pd.DataFrame(rng.normal(size=(N, 2)), columns=["a", "a"])
+    with pytest.raises(ValueError, match="X has more than one column named 'a'"):
+        net().fit(twice, answer)
+
+
+def test_levels_are_the_same_whatever_holds_them():
+    """The quick ways of each library against one loop over Python objects."""
+    words = rng.choice(["b", "a", "c", ""], N)
+    numbers = rng.integers(0, 4, N)
+    hole = rng.random(N) < 0.2
+    column = [None if h else str(w) for w, h in zip(words, hole, strict=True)]
+    levels = sorted({w for w in column if w is not None})
+    expected = [len(levels) if w is None else levels.index(w) for w in column]
+    for X in (
+        pd.DataFrame({"c": pd.Series(column, dtype=object)}),
+        pd.DataFrame({"c": pd.Series(column, dtype="category")}),
+        pd.DataFrame({"c": pd.Series(column, dtype="string")}),
+        pd.DataFrame({"c": pd.Series(column, dtype=pd.ArrowDtype(pa.string()))}),
+        pl.DataFrame({"c": column}),
+        pl.DataFrame({"c": column}).cast(pl.Categorical),
+        pl.DataFrame({"c": column}).cast(pl.Enum(["", "a", "b", "c", "d"])),
+        pa.table({"c": column}),
+        pa.table({"c": pa.array(column).dictionary_encode()}),
+    ):
+        table = Table.learn(X, "from_dtype")
+        assert table.levels == ((*levels, None),)
+        np.testing.assert_array_equal(table.read(X)[:, 0], expected)
+    for matrix in (
+        numbers[:, None],
+        numbers[:, None].astype(float),
+        numbers[:, None].astype(object),
+        numbers.reshape(-1, 1).tolist(),
+    ):
+        table = Table.learn(matrix, [0])
+        assert table.levels == ((0, 1, 2, 3),)
+        np.testing.assert_array_equal(table.read(matrix)[:, 0], numbers)
+    gaps = np.where(hole, np.nan, numbers)[:, None]
+    for matrix in (gaps, gaps.astype(object), pd.DataFrame(gaps), pl.DataFrame(gaps)):
+        table = Table.learn(matrix, [0])
+        assert table.levels == ((0, 1, 2, 3, None),)
+        np.testing.assert_array_equal(table.read(matrix)[:, 0], np.where(hole, 4, numbers))
+
+
+def test_a_sparse_matrix_is_the_dense_one():
+    X = rng.normal(size=(N, 6)) * (rng.random((N, 6)) < 0.3)
+    dense = net(epochs=2).fit(X, answer)
+    for kind in (csr_matrix, csc_array, coo_array):
+        clf = net(epochs=2).fit(kind(X), answer, X_val=kind(X[:20]), y_val=answer[:20])
+        again = net(epochs=2).fit(X, answer, X_val=X[:20], y_val=answer[:20])
+        np.testing.assert_array_equal(clf.predict_proba(X), again.predict_proba(X))
+        np.testing.assert_array_equal(dense.predict_proba(kind(X)), dense.predict_proba(X))
+        np.testing.assert_array_equal(dense.to_matrix(kind(X)), X)
+
+
+def test_sparse_rows_are_made_dense_block_by_block(monkeypatch):
+    X = rng.normal(size=(N, 6)) * (rng.random((N, 6)) < 0.3)
+    clf = net(epochs=2).fit(X, answer)
+    sizes = []
+    monkeypatch.setattr(_classifier, "_SPARSE_BLOCK_VALUES", 6 * 50)
+    monkeypatch.setattr(_classifier, "dense", lambda X, limit: sizes.append(X.shape[0]) or X.toarray())
+    np.testing.assert_allclose(clf.predict_proba(csr_matrix(X)), clf.predict_proba(X), rtol=1e-12)
+    assert sizes == [50, 50, 50, 10]
+
+
+def test_a_sparse_matrix_too_large_to_be_dense():
+    huge = csr_matrix((1 << 14, (1 << 13) + 1))
+    with pytest.raises(ValueError, match=r"X is a sparse matrix of 16384 rows and 8193 columns.*TruncatedSVD"):
+        net().fit(huge, np.arange(1 << 14) % 2)
+    with pytest.raises(ValueError, match="categorical_features must be 'from_dtype' or None for a sparse X"):
+        net(categorical_features=[0]).fit(csr_matrix(rng.integers(0, 3, (N, 2))), answer)
+    table = net(epochs=1).fit(with_pandas(), answer)
+    with (
+        pytest.warns(UserWarning, match="X does not have valid feature names"),
+        pytest.raises(ValueError, match="X held categories in fit and now is a sparse matrix"),
+    ):
+        table.predict(csr_matrix((3, 5)))
+
+
+@pytest.mark.parametrize("kind", [csr_matrix, csc_array])
+def test_sparse_indicators(kind):
+    X = rng.normal(size=(N, 3))
+    Y = (X > 0.5).astype(int)
+    clf, other = (net(epochs=3).fit(X, labels) for labels in (kind(Y), Y))
+    np.testing.assert_array_equal(clf.predict_proba(X), other.predict_proba(X))
+    assert clf.score(X, kind(Y)) == other.score(X, Y)
+    tuned, expected = (ThresholdTunerCV(net(epochs=3), scoring="f1", cv=2).fit(X, labels) for labels in (kind(Y), Y))
+    np.testing.assert_array_equal(tuned.best_threshold_, expected.best_threshold_)
 
 
 def test_what_is_no_table_at_all():
-    with pytest.raises(TypeError, match="Sparse data was passed"):
-        net(categorical_features=[0]).fit(csr_matrix(rng.integers(0, 3, (N, 2))), answer)
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
         net(categorical_features=[0]).fit(rng.integers(0, 3, N), answer)

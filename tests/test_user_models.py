@@ -712,19 +712,6 @@ def test_forward_refuses_another_width():
         forward(network, network.initial_weights(0), rows(2, 3))
 
 
-def test_another_backend_needs_keras_and_no_trace(monkeypatch):
-    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
-    PROGRAMS.clear()
-    network = resolve(build)
-    assert network.keras_reason == "Keras runs on the backend torch"
-    weights, X = network.initial_weights(0), rows(70)
-    eager = forward(network, weights, X)
-    assert not hasattr(_forward._program_of(network), "traces")
-    monkeypatch.undo()
-    PROGRAMS.clear()
-    np.testing.assert_allclose(eager, forward(network, weights, X), atol=1e-6)
-
-
 def test_importing_takes_no_keras():
     script = """
 import sys

@@ -38,8 +38,6 @@ def reason_for_keras(model: Any) -> str | None:
     """Say why only `Model.fit` can train `model`, or return None if the fast program can."""
     import keras
 
-    if keras.config.backend() != "tensorflow":
-        return f"Keras runs on the backend {keras.config.backend()}"
     if not is_graph(model):
         return f"the model's own class {type(model).__name__} may have its own training step"
     if not is_symbolic(model):

@@ -259,7 +259,9 @@ class ColumnEncoder:
         if len(self.indicated):
             blocks.append(ops.cast(ops.take(missing, self.indicated, axis=1), "float64"))
         for j, n in self.one_hot:
-            blocks.append(ops.one_hot(ops.cast(inputs[:, j], "int32"), n, dtype="float64"))
+            # Not one_hot, which other runtimes read otherwise: for the place -1 of an unknown level, ONNX counts from
+            # the end.
+            blocks.append(ops.cast(ops.equal(inputs[:, j : j + 1], np.arange(n, dtype=np.float64)), "float64"))
         for j, _ in self.embedded:
             blocks.append(inputs[:, j : j + 1] + 1.0)
         return ops.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._start import start_keras
 
 
 class Fitted(ABC):
@@ -50,6 +51,7 @@ class Fitted(ABC):
         They are built at the first call.
         """
         if self._keras_models is None:
+            start_keras()
             models = []
             for weights in self.weights:
                 with isolated_random(0):  # Keras seeds initial values, though they are overwritten
@@ -62,11 +64,15 @@ class Fitted(ABC):
 
     def keras_model(self) -> Any:
         """Return one Keras model from raw columns to the final probability. It is made of those of `keras_models`."""
+        members = self.keras_models()
+        model = members[0] if len(members) == 1 and np.all(self.temperature == 1) else self._joined(members)
+        model(np.zeros((1, self.encoder.n_features)))  # Keras exports only what was called
+        return model
+
+    def _joined(self, members: list[Any]) -> Any:
+        """Return the Keras model of the mean log-odds of some, divided by the temperature."""
         import keras
 
-        members = self.keras_models()
-        if len(members) == 1 and np.all(self.temperature == 1):
-            return members[0]
         inputs = raw_input(self.encoder)
         logits = [self.member_logit(member, inputs) for member in members]
         mean = keras.layers.Average(name="mean_logit")(logits) if len(logits) > 1 else logits[0]

@@ -34,6 +34,7 @@ from sklearn_binnet._networks._keras_copy import (
 from sklearn_binnet._networks._losses import LabelLoss, resolve_loss
 from sklearn_binnet._training._layers import dropout_layers
 from sklearn_binnet._training._random import isolated_random
+from sklearn_binnet._training._start import start_keras
 
 _tokens = itertools.count()
 
@@ -341,6 +342,7 @@ class FittedUser(Fitted):
         network itself.
         """
         if self._network is None:
+            start_keras()
             network = self._architecture.network(self.encoder)
             found, expected = network.weight_shapes(), [w.shape for w in self.weights[0]]
             if found != expected:

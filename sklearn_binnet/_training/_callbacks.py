@@ -41,7 +41,10 @@ def values_of(variables: Sequence[Any]) -> list[NDArray]:
 
 
 class CallbackView:
-    """A member's copies of the callbacks, and the Keras model they look at.
+    """A member's callbacks, and the Keras model they look at.
+
+    A member that is alone in its fit calls the user's own objects. One of several gets copies, since callbacks such as
+    early stopping have a state for one training.
 
     Parameters
     ----------
@@ -59,8 +62,10 @@ class CallbackView:
         else:
             variables = model.weights
         self.model, self._variables = model, variables
+        alone = member.place is None or member.place[1] == 1
+        self._members_own = list(settings.callbacks) if alone else [_copied(c, member) for c in settings.callbacks]
         self._callbacks = keras.callbacks.CallbackList(
-            [copy.deepcopy(c) for c in settings.callbacks],
+            self._members_own,
             model=self.model,
             epochs=settings.epochs,
             steps=steps,
@@ -110,6 +115,13 @@ class CallbackView:
         self._callbacks.on_train_end(logs)
         return self._changed()
 
+    def let_go(self) -> None:
+        """Take the model away from the callbacks, so that a pickle of the user's estimator holds none."""
+        import keras
+
+        for callback in self._members_own:
+            keras.callbacks.Callback.set_model(callback, None)
+
     def _show(self, weights: list[NDArray]) -> None:
         self._shown = weights
         for variable, value in zip(self._variables, weights, strict=True):
@@ -119,6 +131,18 @@ class CallbackView:
         now = values_of(self._variables)
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(now, self._shown, strict=True))
         return None if same else now
+
+
+def _copied(callback: Any, member: Member) -> Any:
+    try:
+        return copy.deepcopy(callback)
+    except Exception as error:  # what a user's object holds may raise anything
+        of = member.place[1] if member.place else 1
+        raise ValueError(
+            f"callbacks has a {type(callback).__name__} that cannot be copied for each of {of} networks "
+            f"({type(error).__name__}: {error}). Train one network, n_estimators=1, or pass a function of (epoch, "
+            "logs)."
+        ) from error
 
 
 class EarlyStopping:

@@ -142,6 +142,13 @@ class _Training:
     # ------------------------------------------------------------- the training
     def run(self) -> list[Trained]:
         """Train; return the members in their order."""
+        try:
+            return self._run()
+        finally:
+            for view in self._views:
+                view.let_go()
+
+    def _run(self) -> list[Trained]:
         import tensorflow as tf
 
         epochs = self._settings.epochs
@@ -199,7 +206,8 @@ class _Training:
             if changed:
                 self._state = self._program.replace_weights(self._state, weights)
         if self._settings.on_epoch is not None:
-            stop |= bool(self._settings.on_epoch(EpochReport(epoch, logs, self._weights)))
+            ran = [logs[m] for m in np.flatnonzero(alive)]
+            stop |= bool(self._settings.on_epoch(EpochReport(epoch, ran, self._weights)))
         return tf.constant(stop)
 
     def _results(self, rows: NDArray, watch: EarlyStoppingState) -> list[Trained]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
     TrainingDiverged
         If a member's loss becomes NaN or infinite.
     """
+    members = [m if m.place else replace(m, place=(i + 1, len(members))) for i, m in enumerate(members)]
     if reason_for_keras(network, settings):
         groups = [[i] for i in range(len(members))]
     else:
@@ -54,10 +56,6 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
 
 def reason_for_keras(network: Network, settings: Settings) -> str | None:
     """Return why this training must go through `Model.fit`, or None if the compiled program can do it."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return f"the Keras backend is {keras.backend.backend()}"
     if network.keras_reason:
         return network.keras_reason
     name, config = settings.optimizer["class_name"], settings.optimizer["config"]
@@ -88,7 +86,7 @@ def _companions(members: Sequence[Member], batch_size: int) -> list[list[int]]:
 
 def _check_finite(trained: Sequence[Trained | None], members: Sequence[Member], settings: Settings) -> None:
     for m, (result, member) in enumerate(zip(trained, members, strict=True)):
-        number, of = member.place or (m + 1, len(members))
+        number, of = member.place or (m + 1, len(members))  # `train` has filled it in
         for name in ("loss", "val_loss"):
             values = np.array(result.history.get(name, [])) if result else np.zeros(0)
             bad = np.flatnonzero(~np.isfinite(values))

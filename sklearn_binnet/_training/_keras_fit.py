@@ -40,7 +40,10 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     _go_on(optimizer, member.optimizer_state)
     watcher = _watcher(network, data, member, settings, metrics, model, steps)
     batches = _batches(data.X, targets, sample_weight, RowOrder(member.train, member.seed), batch)
-    model.fit(batches, epochs=settings.epochs, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[watcher])
+    try:
+        model.fit(batches, epochs=settings.epochs, steps_per_epoch=steps, verbose=0, shuffle=False, callbacks=[watcher])
+    finally:
+        watcher.let_go()
     return watcher.trained(_state_of(optimizer))
 
 
@@ -185,6 +188,10 @@ def _watcher(
 
         def on_train_end(self, logs: Any = None) -> None:
             self._at_end = view.end(self.rows[-1]) if view else None
+
+        def let_go(self) -> None:
+            if view:
+                view.let_go()
 
         def _wish_rate(self) -> None:
             """Between steps callbacks see and set the rate without the schedule's factor."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,8 +166,8 @@ class Program:
         self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
         self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
-        # A partial, not the method: TensorFlow counts retraces by code object, over all programs, and warns.
-        self._compiled = tf.function(functools.partial(self._run), jit_compile=xla, autograph=False)
+        self._xla = xla
+        self._compiled: dict[Hashable, Any] = {}
 
     # ------------------------------------------------------------- for the host
     def run(
@@ -180,8 +180,16 @@ class Program:
         last: Any,
     ) -> tuple[ProgramState, Any, EarlyStoppingState]:
         """Run epochs `first` to `last` of the resident plan; return state, history and state of early stopping."""
+        import tensorflow as tf
+
+        # Each set of shapes has a function of its own, since TensorFlow warns of one that it has traced five times. A
+        # partial, not the method: TensorFlow counts by code object, over all programs.
+        shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation))
         with self._lock:
-            return self._compiled(state, data, plan, watch, first, last)
+            if shapes not in self._compiled:
+                run = functools.partial(self._run)
+                self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
+            return self._compiled[shapes](state, data, plan, watch, first, last)
 
     def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> ProgramState:
         """Return the state that starts a training; an optimizer state of None starts afresh."""
@@ -213,7 +221,7 @@ class Program:
     @property
     def n_traces(self) -> int:
         """How often TensorFlow traced the program: once for every set of shapes."""
-        return self._compiled.experimental_get_tracing_count()
+        return sum(compiled.experimental_get_tracing_count() for compiled in self._compiled.values())
 
     def fits(self, optimizer_state: list[NDArray]) -> bool:
         """Return whether an optimizer state was left by the same optimizer on the same architecture."""

@@ -99,7 +99,7 @@ class EpochReport:
     epoch: int
     """From 0."""
     logs: list[dict[str, float]]
-    """Every member's loss and metrics."""
+    """Loss and metrics of each member that ran this epoch."""
     weights: Callable[[], list[list[NDArray]]]
     """Fetches every member's current weights."""
 
@@ -120,7 +120,7 @@ class Settings:
     min_delta: float = 0.0
     metrics: Sequence[Any] = ()
     callbacks: Sequence[Any] = ()
-    """Keras callbacks; every member gets copies."""
+    """Keras callbacks. A network alone in its fit calls these objects, one of several gets copies."""
     threshold: NDArray[np.float64] = field(default_factory=lambda: np.array([0.5]))
     """Cuts probabilities for metrics, scalar or (L,)."""
     on_epoch: Callable[[EpochReport], bool] | None = None
