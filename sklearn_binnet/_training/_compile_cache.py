@@ -31,11 +31,13 @@ from typing import Any, TypeVar
 VARIABLE = "SKLEARN_BINNET_CACHE"
 _FLAG = "--tf_xla_persistent_cache_directory="
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu")
+LIMIT = 512 << 20
+"""Bytes of all stored files."""
 _OLD_RUN = 2 * 24 * 3600.0
 _Result = TypeVar("_Result")
 
 
-def set_compile_cache(folder: str | os.PathLike[str] | None, *, limit_mb: float = 512) -> None:
+def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
     """Keep compiled training programs in a folder, so that later processes need not compile them again.
 
     The first fit of an architecture in a process compiles its training program, which takes a second or more. With this
@@ -47,29 +49,25 @@ def set_compile_cache(folder: str | os.PathLike[str] | None, *, limit_mb: float 
     Programs depend on TensorFlow's version and on the processor, so each combination gets a subfolder of its own. It is
     readable and writable for the user alone, since whoever can write there can decide what a fit executes. Several
     processes may use it at the same time. A damaged file is deleted, and the program is compiled again.
+    Beyond 512 MB, the programs that were not used for longest are deleted.
 
     Parameters
     ----------
     folder : str, path-like or None
         The folder. It is made if it does not exist. None turns the cache off.
-    limit_mb : float, default=512
-        Size of the stored programs in MB. Beyond it, those that were not used for longest are deleted.
 
     Raises
     ------
     RuntimeError
         If TensorFlow has been imported already.
     ValueError
-        If `limit_mb` is not above 0, the subfolder belongs to another user or is open to others, or `TF_XLA_FLAGS`
-        names another cache.
+        If the subfolder belongs to another user or is open to others, or `TF_XLA_FLAGS` names another cache.
 
     Examples
     --------
     >>> import sklearn_binnet
     >>> sklearn_binnet.set_compile_cache("~/.cache/sklearn_binnet")  # doctest: +SKIP
     """
-    if not limit_mb > 0:
-        raise ValueError(f"limit_mb must be a number above 0, got {limit_mb!r}.")
     if "tensorflow" in sys.modules:
         raise RuntimeError(
             "set_compile_cache must be called before TensorFlow is imported, which reads the setting once. Call it at "
@@ -83,7 +81,7 @@ def set_compile_cache(folder: str | os.PathLike[str] | None, *, limit_mb: float 
             f"TF_XLA_FLAGS already names a cache, {others[0].removeprefix(_FLAG)!r}. Remove that flag, or do without "
             "set_compile_cache."
         )
-    made = None if folder is None else CompileCache(Path(folder).expanduser().absolute(), int(limit_mb * 2**20))
+    made = None if folder is None else CompileCache(Path(folder).expanduser().absolute())
     if _active is not None:
         _active.close()
     _active = made
@@ -126,7 +124,7 @@ class CompileCache:
     A stored file is a checksum and what TensorFlow wrote. Files appear under their names when they are complete.
     """
 
-    def __init__(self, folder: Path, limit: int):
+    def __init__(self, folder: Path, limit: int = LIMIT):
         self.folder, self._limit = folder, limit
         self.counts: Counter[str] = Counter()
         """How often a program was found ("hits") and how often it was compiled ("misses")."""
@@ -139,7 +137,6 @@ class CompileCache:
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._traced: Counter[str] = Counter()
-        self._known: set[Hashable] = set()
         atexit.register(self.close)
 
     def close(self) -> None:
@@ -148,13 +145,8 @@ class CompileCache:
         if os.getpid() == self._process:
             shutil.rmtree(self.run_folder, ignore_errors=True)
 
-    def call(self, program: int, key: Hashable, call: Callable[[], _Result], renew: Callable[[], None]) -> _Result:
-        """Return what `call` returns; it traces and compiles if the program was not called with this key before.
-
-        `program` tells programs of equal keys apart that live in this process. `renew` makes the next call trace anew.
-        """
-        if (program, key) in self._known:
-            return call()
+    def first_call(self, key: Hashable, call: Callable[[], _Result]) -> _Result:
+        """Return what `call` returns, which traces a new function of equal work for equal keys and calls it."""
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:24]
         with self._lock:
             restored = self._restore(digest)
@@ -165,12 +157,10 @@ class CompileCache:
             except Exception:
                 if not restored:
                     raise
-                # A file that TensorFlow cannot use costs a compilation.
-                for name in restored:
+                for name in restored:  # TensorFlow cannot use one of them: that costs a compilation
                     (self.run_folder / name).unlink(missing_ok=True)
                     (self._store / digest / name).unlink(missing_ok=True)
                 before = self._files()
-                renew()
                 with self._names(digest):
                     result = call()
             new = self._files() - before
@@ -179,7 +169,6 @@ class CompileCache:
                 self._publish(digest, name)
             if new:
                 self._clear_up()
-            self._known.add((program, key))
         return result
 
     @contextlib.contextmanager
@@ -351,9 +340,8 @@ def _after_fork() -> None:
     """Give a forked process a folder of its own, if TensorFlow has not yet read where it is."""
     global _active
     if _active is not None and "tensorflow" not in sys.modules:
-        folder, limit = _active.folder, _active._limit
-        _active = None
-        set_compile_cache(folder, limit_mb=limit / 2**20)
+        folder, _active = _active.folder, None
+        set_compile_cache(folder)
 
 
 _active: CompileCache | None = None

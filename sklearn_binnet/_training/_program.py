@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._training import _compile_cache
 from sklearn_binnet._training._cache import PROGRAMS
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._metrics import MetricSet
@@ -158,14 +159,15 @@ class Program:
 
         self._lock = threading.Lock()
         self._network, self._metrics, self.members = network, metrics, members
-        with isolated_random(0):
+        with isolated_random(0), _compile_cache.fresh_keras_names():
             self._model, self.dropout_rates = trainable_copy(network.build())
-        if not self._model.built:
-            self._model.build((None, n_features))
-        self.layout = Layout(self._model)
-        self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
-        self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
+            if not self._model.built:
+                self._model.build((None, n_features))
+            self.layout = Layout(self._model)
+            self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
+            self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
+        self._key = network.key, json.dumps(optimizer, sort_keys=True, default=str), members, n_features, metrics.key
         self._xla = xla
         self._compiled: dict[Hashable, Any] = {}
 
@@ -185,11 +187,18 @@ class Program:
         # Each set of shapes has a function of its own, since TensorFlow warns of one that it has traced five times. A
         # partial, not the method: TensorFlow counts by code object, over all programs.
         shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation))
+        args = state, data, plan, watch, first, last
+
+        def call_new() -> Any:
+            run = functools.partial(self._run)
+            self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
+            return self._compiled[shapes](*args)
+
         with self._lock:
-            if shapes not in self._compiled:
-                run = functools.partial(self._run)
-                self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
-            return self._compiled[shapes](state, data, plan, watch, first, last)
+            if shapes in self._compiled:
+                return self._compiled[shapes](*args)
+            cache = _compile_cache.active() if self._xla else None
+            return call_new() if cache is None else cache.first_call((self._key, shapes), call_new)
 
     def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> ProgramState:
         """Return the state that starts a training; an optimizer state of None starts afresh."""
