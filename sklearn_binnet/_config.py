@@ -71,6 +71,8 @@ class FitConfig:
     epochs: int
     n_estimators: int
     n_estimators_given: int | None
+    cv: Any
+    """The splitter that makes the folds of the networks, or None."""
     calibration: str | None
     early_stopping: bool
     validation_fraction: float
@@ -123,7 +125,7 @@ class FitConfig:
             schedule = "coslog4" if builtin and not (stream or follows_keras) else "constant"
         epochs = params["epochs"]
         if stream or epochs is None:
-            epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+            epochs = 1 if stream else _planned_epochs(n_rows) if builtin else constants.OPEN_EPOCHS
         callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
@@ -146,6 +148,7 @@ class FitConfig:
             epochs=epochs,
             n_estimators=n_estimators,
             n_estimators_given=params["n_estimators"],
+            cv=params["cv"],
             calibration=params["calibration"],
             early_stopping=bool(params["early_stopping"]) and not stream,
             validation_fraction=params["validation_fraction"],
@@ -209,7 +212,9 @@ class FitConfig:
                 no_stopping = "early_stopping=False"
                 unused |= dict.fromkeys(("validation_fraction", "patience", "min_delta"), no_stopping)
             if validation_rows:
-                unused["validation_fraction"] = "the rows X_val are validated on"
+                unused |= dict.fromkeys(("validation_fraction", "cv"), "the rows X_val are validated on")
+            elif self.cv is not None:
+                unused["validation_fraction"] = "each network is validated on one fold of `cv`"
             elif self.n_estimators > 1:
                 unused["validation_fraction"] = (
                     f"each of the {self.n_estimators} networks is validated on one fold of the rows; only a single "
@@ -290,6 +295,15 @@ def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     if stream:
         return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
     return float(constants.PLANNED_STEP / widest**0.5)
+
+
+def _planned_epochs(n_rows: int) -> int:
+    """Return the default number of epochs of the built-in network.
+
+    The steps are rounded, so that the folds of a table, which differ by a row, are trained for as many epochs.
+    """
+    steps = (constants.PLANNED_EPOCHS, 24, 16, 12)
+    return next((epochs for epochs in steps if epochs * n_rows <= constants.PLANNED_VISITS), constants.FEWEST_EPOCHS)
 
 
 def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ give the temperature. Nothing else in the package calls the training engine.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -16,21 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from sklearn.model_selection import StratifiedKFold
 
 from sklearn_binnet._config import FitConfig
-from sklearn_binnet._labels import strata, validation_split
+from sklearn_binnet._files._plain import stored
+from sklearn_binnet._folds import Fold, given_folds, left_out_folds, one_fold
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._table import MAX_LEVELS
+from sklearn_binnet._telling import tell
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
 
-Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows to train on, and rows to validate on."""
 _DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
@@ -52,17 +50,21 @@ class Rows:
     """Levels of every column, 0 for numbers; () where all are numbers."""
     validation: Rows | None = None
     """Rows that the user passed to validate on."""
+    groups: NDArray[np.intp] | None = None
+    """(n,): rows of one number stay on one side of each split."""
 
     def __len__(self) -> int:
         return len(self.X)
 
 
+@stored
 @dataclass(frozen=True)
 class Start:
     """What an earlier fit left for `warm_start` and `partial_fit` to go on from."""
 
     networks: Fitted
-    optimizer_states: list[list[NDArray[Any]]]
+    optimizer_states: list[list[NDArray[Any]] | None]
+    """Of every network; None where nobody asked for it, so that a fit that goes on starts the optimizer afresh."""
     n_trainings: int
     """Trainings so far. Each draws its own row orders and dropout."""
     optimizer: dict[str, Any]
@@ -78,7 +80,9 @@ class FittedNetworks(NamedTuple):
     """Trained and calibrated, as plain arrays and numbers."""
     trained: list[Trained]
     out_of_fold: NDArray[np.float64] | None
-    """(n, L): P(yes) of each row by the network that was not trained on it; None where there are no folds."""
+    """(n, L): P(yes) of each row by the network that was not trained on it, NaN where all were; None without folds."""
+    left_out_by: NDArray[np.intp] | None
+    """(n,): the number of that network, -1 where there is none."""
     start: Start
     settings: Settings
     """What all networks were trained with."""
@@ -135,11 +139,16 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     n_estimators = config.n_estimators
     if start is not None and config.n_estimators_given in (None, start.n_estimators_given):
         n_estimators = len(start.networks.weights)
+    folds = None
+    if config.cv is not None and rows.validation is None and not config.stream:
+        folds = given_folds(config.cv, rows.X, rows.targets, rows.groups, config.n_estimators_given)
+        n_estimators = len(folds)
     seeds = draw_seeds(config.random_state, (n_estimators + 1, 2))
-    folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
+    if folds is None:
+        folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
     seeds = seeds[: len(folds) + 1]
     encoder = _encoder(config, rows, folds, start)
-    network = _network(config, encoder, rows.targets, int(seeds[0, 1]))
+    network = _network(config, encoder, rows.targets, int(seeds[1, 0]))  # it draws the first weights by the way
     if len(folds) > 1:
         _tell_of_copies(config.callbacks, len(folds))
     optimizer = config.optimizer_for(getattr(network, "optimizer", None))
@@ -183,39 +192,23 @@ def _split(config: FitConfig, rows: Rows, n_estimators: int, seed: int, going_on
     """Return the rows that each network is trained and validated on.
 
     Rows that the user passed validate all networks, and then all others are trained on. Otherwise one network holds out
-    `validation_fraction` of the rows, and several leave out one stratified fold each. Where the rarer class has fewer
-    rows than there should be networks, there are fewer of them; but those that go on from an earlier fit all stay, and
-    share folds.
+    `validation_fraction` of the rows, and several leave out one stratified fold each. Rows of one group stay together.
+    Where the rarer class has fewer rows or groups than there should be networks, there are fewer of them; but those
+    that go on from an earlier fit all stay, and share folds.
     """
     if rows.validation is not None or config.stream:
         n_validation = 0 if rows.validation is None else len(rows.validation)
         everything = np.arange(len(rows) + n_validation)
         return [(everything[: len(rows)], everything[len(rows) :])] * n_estimators
     if n_estimators > 1:
-        groups = strata(rows.targets, at_least=n_estimators)
-        rarest = int(np.bincount(groups).min())
-        if rarest < n_estimators and config.n_estimators_given is not None and not going_on:
-            _tell_of_fewer_networks(n_estimators, rarest, rows.targets.shape[1])
-        if rarest > 1:
-            splitter = StratifiedKFold(min(rarest, n_estimators), shuffle=True, random_state=seed)
-            folds = list(splitter.split(np.zeros(len(rows)), groups))
+        told = config.n_estimators_given is not None and not going_on
+        folds = left_out_folds(rows.targets, rows.groups, n_estimators, seed, tell_of_fewer=told)
+        if folds:
             return [folds[k % len(folds)] for k in range(n_estimators)] if going_on else folds
     fold = (np.arange(len(rows)), np.zeros(0, np.intp))
     if config.early_stopping:
-        fold = validation_split(rows.targets, config.validation_fraction, seed)
+        fold = one_fold(rows.targets, rows.groups, config.validation_fraction, seed)
     return [fold] * (n_estimators if going_on else 1)
-
-
-def _tell_of_fewer_networks(n_estimators: int, rarest: int, n_labels: int) -> None:
-    both, rarer = ("both classes", "rarer class")
-    if n_labels > 1:
-        both, rarer = ("every combination of labels", "rarest one")
-    warnings.warn(
-        f"n_estimators={n_estimators} networks need as many folds, each with rows of {both}, but the {rarer} has "
-        f"{rarest} {'row' if rarest == 1 else 'rows'}: {max(rarest, 1)} will be trained.",
-        UserWarning,
-        stacklevel=2,
-    )
 
 
 def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
@@ -224,12 +217,10 @@ def _tell_of_copies(callbacks: Sequence[Any], n_networks: int) -> None:
         held = next(filter(None, map(_held, vars(callback).values())), None)
         if type(callback).__name__ == "History" or (held and not hasattr(callback, "__deepcopy__")):
             name = type(callback).__name__
-            warnings.warn(
+            tell(
                 f"callbacks: each of the {n_networks} networks gets a copy of the {name}, and your own object"
                 f"{f', which holds a {held},' if held else ''} is not called. Train one network, n_estimators=1, or "
-                "pass a function of (epoch, logs), which is called with the mean over the networks.",
-                UserWarning,
-                stacklevel=2,
+                "pass a function of (epoch, logs), which is called with the mean over the networks."
             )
 
 
@@ -290,7 +281,7 @@ def _weights_to_go_on_from(start: Start, network: Any, n_estimators: int) -> lis
     if len(weights) != n_estimators or any(s != expected for s in shapes):
         raise ValueError(
             "warm_start=True and partial_fit go on from the last fit's weights, but the parameters now describe "
-            "another network. Keep n_estimators, hidden_layer_sizes, batch_normalization and model, or fit anew."
+            "another network. Keep n_estimators, cv, hidden_layer_sizes, batch_normalization and model, or fit anew."
         )
     return weights
 
@@ -360,15 +351,18 @@ def _calibrated(layout: _Layout, trained: list[Trained]) -> FittedNetworks:
     """Return the trained networks with their temperature, which the out-of-fold predictions give."""
     config, rows, start, settings = layout.config, layout.rows, layout.start, layout.settings
     networks: Fitted = layout.network.fitted([t.weights for t in trained])
-    out_of_fold = None
+    out_of_fold = left_out_by = None
     if start is not None:
         networks.temperature = start.networks.temperature
     elif len(trained) > 1 and rows.validation is None and not config.stream:
-        logits = np.empty((len(rows), networks.n_labels))
+        logits = np.full((len(rows), networks.n_labels), np.nan)
+        left_out_by = np.full(len(rows), -1, np.intp)
         for k, (_, left_out) in enumerate(layout.folds):
-            logits[left_out] = networks.mean_logits(rows.X[left_out], member=k)
+            logits[left_out], left_out_by[left_out] = networks.mean_logits(rows.X[left_out], member=k), k
+        known = left_out_by >= 0
         if config.calibration is not None:
-            networks.temperature = fit_temperatures(logits, rows.targets, rows.target_weights)
+            targets, weights = rows.targets[known], rows.target_weights[known]
+            networks.temperature = fit_temperatures(logits[known], targets, weights)
         out_of_fold = expit(logits / networks.temperature)
     following = Start(
         networks=networks,
@@ -380,7 +374,7 @@ def _calibrated(layout: _Layout, trained: list[Trained]) -> FittedNetworks:
     rate = layout.members[0].learning_rate
     if not isinstance(settings.schedule, str):
         rate = float(settings.schedule(0))
-    return FittedNetworks(networks, trained, out_of_fold, following, settings, rate)
+    return FittedNetworks(networks, trained, out_of_fold, left_out_by, following, settings, rate)
 
 
 def fit_temperatures(

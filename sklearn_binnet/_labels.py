@@ -16,6 +16,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_binnet._compat import BaseSearchCV
+from sklearn_binnet._files._plain import stored
+from sklearn_binnet._telling import tell
 
 ONE_HOT_MESSAGE = (
     "y has two columns and exactly one 1 in every row, so it is read as one yes/no question in one-hot form, with "
@@ -23,10 +25,17 @@ ONE_HOT_MESSAGE = (
     "Two labels that exclude each other are one question; several independent ones would not sum to 1 in every row."
 )
 
+EXCLUSIVE_MESSAGE = (
+    "y has {n} columns and exactly one 1 in every row, as a one-hot target of {n} classes that exclude each other has. "
+    "It is read as {n} independent yes/no labels. For classes, pass y.argmax(axis=1) to "
+    "OneVsRestClassifier({classifier}), which answers with one of them."
+)
+
 ClassWeights = list[tuple[float, float]]
 """Weight of 0 and weight of 1, for each label."""
 
 
+@stored
 @dataclass(frozen=True)
 class Target:
     """How the labels of a fit stand for 0 and 1."""
@@ -106,14 +115,18 @@ def read_labels(
 
     Returns labels (n,) and False for one yes/no question, or an indicator matrix of 0s and 1s (n, L) and True for
     several. A matrix of two columns with exactly one 1 in every row is one question, which a warning says if `tell`;
-    with `several` true it stays a matrix, because the estimator at hand was fitted to two labels. `classifier` is
-    named in messages.
+    with `several` true it stays a matrix, because the estimator at hand was fitted to two labels. With more columns of
+    that kind it is several questions, and a warning asks whether it should be, unless `several` says what the estimator
+    at hand was fitted to. `classifier` is named in messages.
     """
+    refuse_masked(y, "y")
     kind = _kind(y, "y")
     if kind == "multilabel-indicator":
         if not several and is_one_hot(y):
             return (binary_labels(y) if tell else _dense(y).argmax(axis=1)), False
         matrix = _dense(y)
+        if several is None:
+            tell_of_exclusive_labels(matrix, classifier)
         if not np.isin(matrix, (0, 1)).all():
             raise ValueError(
                 "y with several columns must be an indicator matrix of 0s and 1s, one column a question, got values "
@@ -238,6 +251,15 @@ def is_one_hot(y: ArrayLike) -> bool:
     return bool(np.isin(matrix, (0, 1)).all() and np.all(matrix.sum(axis=1) == 1))
 
 
+def tell_of_exclusive_labels(matrix: NDArray[Any], classifier: str) -> None:
+    """Warn of a matrix of three columns or more that looks like one target of as many classes in one-hot form."""
+    n, columns = matrix.shape
+    if columns < 3 or n <= columns:  # in a few rows it may look so by chance
+        return
+    if np.all(matrix.sum(axis=1) == 1) and np.isin(matrix, (0, 1)).all():
+        tell(EXCLUSIVE_MESSAGE.format(n=columns, classifier=classifier), key=EXCLUSIVE_MESSAGE, stacklevel=4)
+
+
 def binary_labels(y: ArrayLike) -> NDArray[Any]:
     """Return the labels of a one-hot matrix, with a warning; anything else unchanged."""
     if type_of_target(y) == "multilabel-indicator" and is_one_hot(y):
@@ -253,6 +275,60 @@ def _dense(y: Any) -> NDArray[Any]:
 def is_number(value: Any) -> bool:
     """Return whether a value is a real number, Python's or NumPy's."""
     return isinstance(value, int | float | np.integer | np.floating)
+
+
+def row_weights(sample_weight: Any, n_samples: int) -> NDArray[np.float64]:
+    """Check the weights of rows, and return them as numbers whose squares can be summed."""
+    refuse_masked(sample_weight, "sample_weight")
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`sample_weight` must hold numbers, one for each row; got {sample_weight!r}.") from error
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"`sample_weight` must hold one number for each of the {n_samples} rows, so have shape ({n_samples},); got "
+            f"shape {weight.shape}. Leave it out to weigh all rows alike."
+        )
+    if not np.all(np.isfinite(weight)) or np.any(weight < 0):
+        raise ValueError("`sample_weight` must be finite and not negative; drop or correct such rows.")
+    if not weight.any():
+        raise ValueError("`sample_weight` is 0 for every row; at least one row must weigh something.")
+    return moderate(weight)
+
+
+def moderate(weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights whose squares can be summed: huge and tiny ones are multiplied by a power of two, exactly."""
+    exponent = int(np.frexp(weight.max(initial=0.0))[1])
+    return weight if abs(exponent) < 300 else np.ldexp(weight, -exponent)
+
+
+def group_numbers(groups: Any, n_samples: int) -> NDArray[np.intp]:
+    """Check the groups of rows, labels of any kind, and return them as numbers from 0."""
+    refuse_masked(groups, "groups")
+    values = np.asarray(groups)
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"`groups` must hold one label for each of the {n_samples} rows, so have shape ({n_samples},); got shape "
+            f"{values.shape}."
+        )
+    labels = values.tolist()
+    if any(label is None or label != label for label in labels):  # NaN is not itself
+        raise ValueError("`groups` must hold a label for every row, but some are missing. Give these rows one each.")
+    try:  # in their order, by which scikit-learn's splitters go
+        return np.unique(values, return_inverse=True)[1]
+    except TypeError:  # labels of several kinds
+        place = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+        return np.array([place[label] for label in labels], dtype=np.intp)
+
+
+def refuse_masked(values: Any, name: str) -> None:
+    """Refuse an array with masked entries, whose mask NumPy would drop without a word."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        masked = int(np.ma.getmaskarray(values).sum())
+        raise ValueError(
+            f"`{name}` is an array with {masked} masked entries, which are missing values. Leave these rows out, "
+            f"or fill them in, as in {name}.filled(value)."
+        )
 
 
 def target_weights(

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from sklearn_binnet._files._plain import stored
+
 MAX_LEVELS = 254
 """Most levels that a category keeps. These are the most frequent ones; rarer levels count as unknown."""
 UNKNOWN = -1.0
@@ -29,6 +31,7 @@ _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.ti
 _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 
 
+@stored
 @dataclass(frozen=True)
 class Table:
     """How the columns of a table become numbers, learnt in `fit`.
@@ -122,6 +125,15 @@ def refuse_dates(X: Any) -> None:
     """Refuse an array of dates or durations, which would be read as numbers of their unit."""
     if getattr(getattr(X, "dtype", None), "kind", "") in ("m", "M"):
         raise _dates("X" if np.ndim(X) < 2 else "column 0 of X")
+
+
+def without_mask(X: Any) -> Any:
+    """Return a masked array as numbers with NaN where it is masked; anything else as it is."""
+    if not (isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X)):
+        return X
+    if np.issubdtype(X.dtype, np.number):
+        return np.ma.asarray(X, dtype=np.result_type(X.dtype, np.float32)).filled(np.nan)
+    return np.ma.asarray(X, dtype=object).filled(None)
 
 
 def refuse_new_categories(X: Any) -> None:

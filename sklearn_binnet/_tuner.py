@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,15 +23,21 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet import _tuning
 from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples, _safe_indexing
+from sklearn_binnet._files._estimators import NotStored, savable, save
+from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._labels import (
     check_indicator_label,
     fitted_classes,
+    group_numbers,
     is_one_hot,
     own_pos_label,
     positive_index,
     read_labels,
+    refuse_masked,
+    row_weights,
     two_labels,
 )
+from sklearn_binnet._telling import tell, telling_once
 
 # Rows up to which `ensemble="auto"` averages the fold models: measured up to 15,000, a judgement beyond.
 AUTO_ENSEMBLE_ROWS = 20_000
@@ -58,6 +65,7 @@ def _gives(method: str) -> Callable[[Any], bool]:
     return check
 
 
+@savable
 class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
@@ -267,6 +275,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         "store_cv_results": ["boolean"],
     }
 
+    __metadata_request__fit: ClassVar = {"groups": True}
+
+    _added_attributes: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("_calibrations", "refer_band_", "refer_report_", "group_thresholds_", "group_report_")
+    )
+    """What older files of `save` lack, with the values that mean what was then."""
+
     estimator_: Any
     estimators_: list[Any]
     best_threshold_: Any
@@ -332,6 +347,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y: ArrayLike,
         *,
         costs: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         sensitive: ArrayLike | None = None,
         **params: Any,
     ) -> ThresholdTunerCV:
@@ -346,19 +362,31 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs : array-like of shape (n_samples, 2), (n_samples, 4) or (n_samples, 2, 2), optional
             Costs of each row, for ``scoring="cost"``: of a false positive and of a false negative; or of tn, fp, fn,
             tp; or a matrix ``[[tn, fp], [fn, tp]]`` for each row.
+        groups : array-like of shape (n_samples,), optional
+            Which rows belong together, such as those of one patient. The folds keep a group together, `oof_proba_` of
+            folds that do not is left alone, and the bootstrap of `threshold_interval_` draws whole groups. They also
+            go to a splitter in `cv`, and to `estimator` if its fit takes `groups`, as that of `BinaryNetClassifier`
+            does. The bounds of constraints count rows and not groups, which is optimistic; a warning says so. With
+            metadata routing, they are requested by default.
         sensitive : array-like of shape (n_samples,), optional
-            The group of each row, for `groups`; kept for `retune`. (`groups` among `params` is scikit-learn's, for the
-            splitter.)
+            The group of each row, for `groups`; kept for `retune`. (`groups` of this
+            method is scikit-learn's: rows that belong together.)
         **params : dict
             With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
-            that is passed. Without it, `sample_weight` goes to the estimator and to the curve, `groups` to the
-            splitter, the rest to the estimator.
+            that is passed. Without it, `sample_weight` goes to the estimator and to the curve, the rest to the
+            estimator.
 
         Returns
         -------
         self : ThresholdTunerCV
         """
+        with telling_once():
+            return self._fit(X, y, costs, groups, sensitive, params)
+
+    def _fit(self, X: Any, y: Any, costs: Any, groups: Any, sensitive: Any, params: dict[str, Any]) -> ThresholdTunerCV:
+        """Fit, as `fit` says."""
         # What was asked for, and of which labels.
+        refuse_masked(y, "y")
         X, y = indexable(X, y)
         self._check_estimator()
         self._validate_params()
@@ -367,18 +395,22 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
         asked = {"abstain": self.abstain, "groups": self.groups}
         request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None, **asked)
-        groups = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
-        if request.parity and groups is None:
+        compared = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
+        if request.parity and compared is None:
             raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
         # Models, and their scores of rows that they were not fitted on.
-        routed = self._route(params)
+        routed = self._route(params, groups)
+        together = None if groups is None else group_numbers(groups, n_samples)
+        weight = routed.scorer.score.get("sample_weight")
+        if weight is not None:
+            routed.scorer.score["sample_weight"] = row_weights(weight, n_samples)
         methods = METHODS if self.response_method == "auto" else [self.response_method]
         if isinstance(self.cv, str):  # "prefit" or "oof", as validated
             fitted = (
-                _tuning.use_own(self.estimator, X, methods)
+                _tuning.use_own(self.estimator, X, methods, together)
                 if self.cv == "oof"
                 else _tuning.use_prefit(self.estimator, X, y, methods)
             )
@@ -388,12 +420,13 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 self.estimator,
                 X,
                 y,
-                _tuning.make_splits(self.cv, X, y, **split),
+                _tuning.make_splits(self.cv, X, y, groups=together, **split),
                 methods=methods,
                 refit=self.refit,
                 own_oof=self.cv is None and self.ensemble is not True,
                 fit_params=routed.estimator.fit,
                 n_jobs=self.n_jobs,
+                groups=together,
             )
         seed = self.random_state
         seed = 0 if seed is None else int(check_random_state(seed).randint(2**31 - 1))
@@ -410,7 +443,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             metadata=routed.scorer.score,
             keep_rows=request.objective.metric is None,
             probability=fitted.method == "predict_proba",
-            groups=groups,
+            groups=compared,
+            clusters=together,
         )
         calibrations = None
         if self.calibrate:
@@ -475,6 +509,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def _request(
         self, scoring: Any, constraint: Any, costs: Any, n_labels: int, row_costs: bool, **asked: Any
     ) -> _tuning.Request:
+        for value in (scoring, self.selection):
+            if isinstance(value, NotStored):
+                value.refuse()
         return _tuning.resolve_request(
             scoring,
             constraint,
@@ -526,15 +563,24 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         positive = last if pos_label is None else positive_index(classes, pos_label, owner, known)
         return classes[[last - positive, positive]]
 
-    def _route(self, params: dict[str, Any]) -> Bunch:
+    def _route(self, params: dict[str, Any], groups: Any) -> Bunch:
         """Return the parameters of the estimator, the splitter and the scorer."""
         params = {key: value for key, value in params.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
+            if groups is not None and self._add_parts(MetadataRouter(owner="")).consumes("fit", ["groups"]):
+                params["groups"] = groups  # our own use of them needs no request
             return process_routing(self, "fit", **params)
-        return _tuning.route_unrouted(self.estimator, params, fits=not isinstance(self.cv, str))
+        return _tuning.route_unrouted(self.estimator, params, groups, fits=not isinstance(self.cv, str))
 
     def _tune(self, evidence: list[_tuning.Evidence], request: _tuning.Request, seed: int) -> dict[str, Any]:
         """Choose the threshold of each label; return what is known about it, as attributes."""
+        if evidence[0].clusters is not None and any(
+            c.mode != "empirical" for label in request.constraints for c in label
+        ):
+            tell(
+                "The bounds of constraints count each row as independent of all others. Rows of one group are not, so "
+                "that the bounds are too narrow; ask for more than you need."
+            )
         tuned = _tuning.tune(evidence, request, seed)
         labels = tuned.labels
         if not all(label.constraint_satisfied for label in labels):
@@ -754,13 +800,16 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return curves[0] if len(curves) == 1 else curves
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Routes of metadata: estimator, splitter and scorer, and this object's own `costs`.
+        """Routes of metadata: estimator, splitter and scorer, and this object's own `costs` and `groups`.
 
         Returns
         -------
         sklearn.utils.metadata_routing.MetadataRouter
         """
-        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return self._add_parts(MetadataRouter(owner=type(self).__name__).add_self_request(self))
+
+    def _add_parts(self, router: MetadataRouter) -> MetadataRouter:
+        """Add the routes of estimator, splitter and scorer."""
         parts = {
             "estimator": (self.estimator, "fit"),
             "splitter": (self.cv, "split"),
@@ -952,6 +1001,43 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         return self._response(X, "decision_function")
+
+    # ------------------------------------------------------------------ files
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted tuner to one file, which `sklearn_binnet.load` reads.
+
+        The file is a zip archive of arrays and JSON, and no pickle: reading it runs no code from it. It holds the
+        models, the thresholds and the out-of-fold scores, so that `retune` works after loading. An `estimator` of
+        scikit-learn, a pipeline for instance, is written by `skops <https://skops.readthedocs.io>`_, which must be
+        installed then. Functions as parameters can't be written down and must be set anew before another fit.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where the file goes. An older file there stays whole until the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            There is nothing to save yet.
+        TypeError
+            The tuner holds something that no file can hold, such as an estimator of a class that is not known as safe.
+        ImportError
+            The estimator goes through skops, which is not installed.
+
+        See Also
+        --------
+        sklearn_binnet.load : Reads the file.
+        """
+        check_is_fitted(self, "estimator_")
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        plain: dict[str, Any] = to_plain(super().__getstate__())
+        return plain
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))
 
     @property
     def classes_(self) -> Any:

@@ -292,7 +292,7 @@ def test_tags():
     assert tags.classifier_tags.multi_label is True
     assert tags.target_tags.multi_output is False  # several questions of several classes each
     assert tags.target_tags.required is True
-    assert tags.input_tags.sparse is False
+    assert tags.input_tags.sparse is True
     assert tags.input_tags.allow_nan is True
     assert tags.input_tags.categorical is True
     assert get_tags(BinaryNetClassifier(encoding=None)).input_tags.allow_nan is False

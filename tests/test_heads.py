@@ -230,7 +230,14 @@ def test_saturated_sigmoid_labels_still_learn():
 
 
 REFUSED_LOSSES = {
-    "mse": ((1, "sigmoid"), 1, "mse", r"'mean_squared_error', a regression loss.*'binary_crossentropy'"),
+    "mse of logits": ((1,), 1, "mse", r"'mean_squared_error', a regression loss.*from_logits=True"),
+    "mse of many logits": ((3,), 3, keras.losses.MeanSquaredError(), "'mean_squared_error', a regression loss"),
+    "sum of mse": (
+        (1, "sigmoid"),
+        1,
+        keras.losses.MeanSquaredError(reduction="sum"),
+        r"'mean_squared_error' and reduction='sum'; training averages",
+    ),
     "mae": ((1, "sigmoid"), 1, keras.losses.MeanAbsoluteError(), r"'mean_absolute_error', a regression loss"),
     "huber": ((1,), 1, "huber", r"'huber', a regression loss.*from_logits=True"),
     "hinge": ((1,), 1, "hinge", r"'hinge', which yields no probabilities"),
@@ -275,7 +282,21 @@ def test_loss_is_refused_with_the_remedy(name):
 
 def test_refused_loss_reaches_the_user_through_the_model():
     with pytest.raises(ValueError, match="a regression loss"):
-        resolve(compiled(dense(1, "sigmoid"), "mse"))
+        resolve(compiled(dense(1, "sigmoid"), "mae"))
+
+
+@pytest.mark.parametrize("loss", ["mse", "MSE", keras.losses.mean_squared_error, keras.losses.MeanSquaredError()])
+@pytest.mark.parametrize(("units", "activation", "n_labels"), [(1, "sigmoid", 1), (3, "sigmoid", 3), (2, "softmax", 1)])
+def test_the_squared_error_of_probabilities_is_the_brier_score(loss, units, activation, n_labels):
+    network = resolve(compiled(dense(units, activation), loss), n_labels)
+    y = (np.arange(4 * n_labels).reshape(4, n_labels) % 2).astype(np.float32)
+    p = np.linspace(0.1, 0.9, 4 * n_labels, dtype=np.float32).reshape(4, n_labels)
+    outputs = np.hstack([1 - p, p]) if activation == "softmax" else p
+    values = network.losses(ops.convert_to_tensor(y), ops.convert_to_tensor(outputs))
+    np.testing.assert_allclose(ops.convert_to_numpy(values), (y - p) ** 2, rtol=1e-5)
+    keras_loss = network.keras_loss()(network.targets(y), outputs)
+    assert float(keras_loss) == pytest.approx(np.mean((y - p) ** 2), rel=1e-5)
+    assert network.keras_reason is None
 
 
 def brier(y, p):

@@ -18,12 +18,15 @@ MODULES = sorted(ROOT.rglob("*.py"))
 HEAVY = {"tensorflow", "keras", "scikeras", "pandas", "polars", "matplotlib"}
 FLOORS = {
     "_compat": 0,
+    "_telling": 0,
+    "_files": 0,
     "_labels": 1,
     "_table": 1,
     "_thresholds": 2,
     "_training": 3,
     "_networks": 4,
     "_config": 5,
+    "_folds": 5,
     "_fit": 6,
     "datasets": 7,
     "plotting": 7,

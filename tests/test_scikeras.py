@@ -154,7 +154,7 @@ def test_contradicting_losses_are_refused():
 
 def test_heads_and_losses_are_judged_as_elsewhere():
     with pytest.raises(ValueError, match="a regression loss"):
-        resolve(KerasClassifier(build, loss="mse"))
+        resolve(KerasClassifier(build, loss="mae"))
 
 
 def test_function_without_a_model_is_refused():

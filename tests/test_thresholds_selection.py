@@ -222,7 +222,7 @@ def test_callable_rule_gets_the_curve_and_its_values():
 
     chosen = select(Problem(curve, OBJECTIVES["f1"]), rule)
     assert chosen.score == pytest.approx(seen["values"].max())
-    with pytest.raises(ValueError, match="`selection` returned NaN"):
+    with pytest.raises(ValueError, match="`selection` returned nan; it must return a threshold, one finite number"):
         select(Problem(curve, OBJECTIVES["f1"]), lambda curve, values: np.nan)
 
 

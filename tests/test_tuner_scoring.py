@@ -184,7 +184,7 @@ def test_candidates_restrict_the_threshold():
     for selection in ("stable", "argmax"):
         tuned = tuned_on("f1", thresholds=[0.9, 0.1, 0.35], selection=selection, store_cv_results=True)
         assert tuned.best_threshold_ in (0.1, 0.35, 0.9)
-        values = [metrics.f1_score(Y, t <= OOF) for t in (0.9, 0.1, 0.35)]
+        values = [metrics.f1_score(Y, t <= OOF) for t in (0.1, 0.35, 0.9)]
         np.testing.assert_allclose(tuned.cv_results_["scores"], values)
         assert tuned.best_score_ == pytest.approx(values[[0.9, 0.1, 0.35].index(tuned.best_threshold_)])
     assert tuned.best_score_ == pytest.approx(max(values))

@@ -160,7 +160,7 @@ def test_function_whose_architecture_changes_is_refused():
     sizes = iter([3, 4, 5, 6])
     network = resolve(lambda: build(units=next(sizes)))
     with pytest.raises(ValueError, match="returns another architecture each time"):
-        network.initial_weights(0)
+        network.initial_weights(1)
 
 
 def test_loss_weights_are_refused():

@@ -6,4 +6,7 @@
 - `_keras_copy.py`, `_heads.py`, `_losses.py`, `_compilable.py`: what a user's model is made of
 - `_forward.py`: predicting with a user's network
 - `_fitted.py`: what both kinds of network are after the fit
+- `_keras_objects.py`: Keras' models, optimizers and metrics as plain data
 """
+
+from sklearn_binnet._networks import _keras_objects, _user_network  # noqa: F401 - what they register may be in a file

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._cores import in_blocks
 from sklearn_binnet._networks._dense import DenseStack, Folded
@@ -23,6 +24,7 @@ from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
 
 
+@stored
 @dataclass(frozen=True)
 class Spec:
     """What shapes the network, without its rates and weights."""
@@ -97,6 +99,7 @@ class Spec:
         return Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
 
 
+@stored
 @dataclass(frozen=True)
 class BuiltinNetwork:
     """The built-in network as the engine trains it; columns come encoded."""
@@ -107,6 +110,7 @@ class BuiltinNetwork:
     encoder: ColumnEncoder
     keras_reason: str | None = None
     eager: bool = False
+    own_code: bool = False
 
     @property
     def n_labels(self) -> int:
@@ -204,12 +208,24 @@ class BuiltinNetwork:
         return FittedBuiltin(self, [list(weights) for weights in members])
 
 
+@stored
 class FittedBuiltin(Fitted):
     """Trained members of the built-in network: arrays and numbers, no TensorFlow."""
 
     def __init__(self, network: BuiltinNetwork, weights: list[list[NDArray[np.float32]]]):
         super().__init__(network.encoder, weights, network.n_labels)
         self._network = network
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        return {"network": self._network, "weights": self.weights, "temperature": self.temperature}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedBuiltin:
+        """Return the networks that `to_state` described."""
+        fitted = cls(state["network"], state["weights"])
+        fitted.temperature = state["temperature"]
+        return fitted
 
     @cached_property
     def _stack(self) -> DenseStack:

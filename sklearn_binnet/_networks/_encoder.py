@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, difference, distinct_values, quantiles
 
@@ -24,6 +25,7 @@ _LARGEST_DEVIATION = 1e6  # n training rows reach sqrt(n) at most, so this binds
 _LARGEST_UNSCALED = 1e30  # sums of products with weights stay far from float32's 3.4e38
 
 
+@stored
 @dataclass(frozen=True)
 class Identity:
     """Columns as they are."""
@@ -63,6 +65,7 @@ class Identity:
         return keras.ops.clip(inputs, -_LARGEST_UNSCALED, _LARGEST_UNSCALED)
 
 
+@stored
 @dataclass(frozen=True)
 class Standardizer:
     """Every column to mean 0 and standard deviation 1; constant columns to 0.
@@ -148,6 +151,7 @@ class Standardizer:
 Numbers = Identity | Standardizer | PiecewiseLinear
 
 
+@stored
 @dataclass(frozen=True)
 class ColumnEncoder:
     """A matrix of numbers (NaN: missing) and places of levels (-1: unknown) to what the first layer sees.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._networks._encoder import ColumnEncoder
+from sklearn_binnet._training._fork import refuse_in_fork
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._start import start_keras
 
@@ -50,12 +51,14 @@ class Fitted(ABC):
 
         They are built at the first call.
         """
+        refuse_in_fork("A Keras model")
         if self._keras_models is None:
             start_keras()
             models = []
+            network = self.network()
             for weights in self.weights:
-                with isolated_random(0):  # Keras seeds initial values, though they are overwritten
-                    model, variables = self.network().view()
+                with isolated_random(0, network.own_code):  # Keras seeds initial values, though they are overwritten
+                    model, variables = network.view()
                 for variable, value in zip(variables, weights, strict=True):
                     variable.assign(value)
                 models.append(model)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._cache import PROGRAMS
+from sklearn_binnet._training._fork import refuse_in_fork
 
 if TYPE_CHECKING:
     from sklearn_binnet._networks._user_network import UserNetwork
@@ -30,6 +31,7 @@ def forward(network: UserNetwork, weights: Sequence[NDArray[Any]], X: NDArray[An
     X = np.asarray(X, dtype=np.float32)
     if X.ndim != 2 or X.shape[1] != network.n_features:
         raise ValueError(f"X has shape {X.shape}; the network takes (n, {network.n_features}).")
+    refuse_in_fork("Predicting with a network of your own")
     program = _program_of(network)
     return np.concatenate([program(weights, X[a:b], size) for a, b, size in _blocks(len(X))])
 

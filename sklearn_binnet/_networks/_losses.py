@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._networks._heads import Head
 from sklearn_binnet._networks._keras_copy import function_identity, is_keras
+from sklearn_binnet._telling import retelling
 from sklearn_binnet._training._random import isolated_random
 
 Form = Literal["column", "one_hot", "index"]
@@ -26,10 +27,12 @@ Form = Literal["column", "one_hot", "index"]
 _BINARY = frozenset({"binary_crossentropy", "binary_focal_crossentropy"})
 _ONE_HOT = frozenset({"categorical_crossentropy", "categorical_focal_crossentropy"})
 _INDEX = frozenset({"sparse_categorical_crossentropy"})
-_REGRESSION = frozenset(
-    {"mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "huber", "log_cosh"}
-    | {"mean_squared_logarithmic_error", "poisson", "cosine_similarity"}
-)
+_BRIER = frozenset({"mean_squared_error"})
+"""Of probabilities the Brier score, which true probabilities minimise; of log-odds it means nothing."""
+_REGRESSION = _BRIER | {
+    *("mean_absolute_error", "mean_absolute_percentage_error", "huber", "log_cosh"),
+    *("mean_squared_logarithmic_error", "poisson", "cosine_similarity"),
+}
 _HINGE = frozenset({"hinge", "squared_hinge", "categorical_hinge"})
 
 
@@ -161,7 +164,7 @@ def resolve_loss(loss: Any, head: Head) -> LabelLoss:
         return _try_own(loss, head)
     loss = _as_object(loss, head)
     _check_known(loss, head)
-    return LabelLoss(loss, head, _form(_name(loss)))
+    return LabelLoss(loss, head, _form(_name(loss), head))
 
 
 def is_own(loss: Any) -> bool:
@@ -206,7 +209,9 @@ def _class_name(kind: type) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower()
 
 
-def _form(name: str) -> Form:
+def _form(name: str, head: Head) -> Form:
+    if name in _BRIER:  # one unit for each label, or the two of a softmax
+        return "one_hot" if head.kind == "softmax" else "column"
     return "one_hot" if name in _ONE_HOT else "index" if name in _INDEX else "column"
 
 
@@ -224,6 +229,9 @@ def _check_known(loss: Any, head: Head) -> None:
     name = _name(loss)
     found = f"model is compiled with the loss {name!r}"
     units = f"{head.n_units} {head.kind} unit{'s' if head.n_units > 1 else ''}"
+    if name in _BRIER and head.kind != "linear":
+        _check_reduction(loss, found)
+        return
     if name in _REGRESSION:
         raise ValueError(f"{found}, a regression loss, but y holds yes/no answers. {_advice(head)}")
     if name in _HINGE:
@@ -245,6 +253,10 @@ def _check_known(loss: Any, head: Head) -> None:
             "in the last layer, or the loss with from_logits=True: "
             "keras.losses.BinaryCrossentropy(from_logits=True)."
         )
+    _check_reduction(loss, found)
+
+
+def _check_reduction(loss: Any, found: str) -> None:
     if loss.reduction not in ("sum_over_batch_size", "mean"):
         raise ValueError(
             f"{found} and reduction={loss.reduction!r}; training averages over the rows of a batch. Leave "
@@ -271,7 +283,7 @@ def _try_own(loss: Any, head: Head) -> LabelLoss:
     for form, joint in itertools.product(forms, (False, True) if labels > 1 else (False,)):
         candidate = LabelLoss(loss, head, form, joint)
         try:
-            with isolated_random(0):
+            with isolated_random(0), retelling():
                 values = values_of(candidate.per_label(y, outputs))
                 first_half = values_of(candidate.per_label(y[: rows // 2], outputs[: rows // 2]))
                 # With labels on an axis of their own, the mean must be that of the loss as Keras would call it.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._constants import SOFT_LIMIT
 
 LARGEST_INPUT = 8e307  # differences of larger numbers overflow
@@ -17,6 +18,7 @@ _RESOLUTION = 1e-12
 _BLOCK_VALUES = 1 << 22
 
 
+@stored
 @dataclass(frozen=True)
 class PiecewiseLinear:
     """Numbers scaled by median and interquartile range and softly clipped, then their place in quantile bins.

@@ -25,6 +25,7 @@ from sklearn_binnet._networks._keras_copy import (
     read_compilation,
 )
 from sklearn_binnet._networks._user_network import Source
+from sklearn_binnet._telling import retelling
 from sklearn_binnet._training._optimizers import parse_optimizer
 
 # Parameters of the wrapper's training and what the classifier calls them.
@@ -101,7 +102,8 @@ class WrapperSource(Source):
         X = np.zeros((self.n_rows, self.n_features), dtype=np.float32)
         y = np.zeros((self.n_rows, self.n_labels), dtype=np.int64)
         y[::2] = 1
-        return wrapper.initialize(X, y[:, 0] if self.n_labels == 1 else y)
+        with retelling():
+            return wrapper.initialize(X, y[:, 0] if self.n_labels == 1 else y)
 
     def compilation(self) -> Compilation:
         """Return what the wrapper, or the function in it, compiles the first model with; `make` comes before."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import random
 import weakref
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._compilable import needs_raw_input, reason_for_keras
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
@@ -32,6 +34,7 @@ from sklearn_binnet._networks._keras_copy import (
     read_compilation,
 )
 from sklearn_binnet._networks._losses import LabelLoss, resolve_loss
+from sklearn_binnet._telling import retelling
 from sklearn_binnet._training._layers import dropout_layers
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._start import start_keras
@@ -59,7 +62,8 @@ class Source:
         """
         model = self.model
         if not is_keras_model(model):
-            model = model(**self._arguments())
+            with retelling():
+                model = model(**self._arguments())
         if not is_keras_model(model):
             raise TypeError(f"model is a function that returned {model!r}; it must return a keras.Model (Keras 3).")
         if self._first is not None and self._first() is model:
@@ -144,6 +148,7 @@ class UserNetwork:
         compilation: Compilation,
         source: Source,
         encoder: ColumnEncoder,
+        drawn: tuple[int, list[NDArray[Any]]] | None = None,
     ):
         self.head, self.loss, self.encoder = head, loss, encoder
         self.n_labels, self.n_features = head.n_labels, encoder.n_encoded
@@ -153,9 +158,11 @@ class UserNetwork:
         """Names and copies of the metrics that the model was compiled with."""
         self.eager = compilation.run_eagerly
         """Whether the model asked for `run_eagerly`: it is never traced."""
+        self.own_code = True
         self.dropout_rates = [layer.rate for layer in dropout_layers(blank)]
         """Of the dropout layers that the compiled program swaps, in its order; no part of `key`."""
         self._blank, self._source = blank, source  # the blank is built and uncompiled; it is copied, never trained
+        self._drawn = drawn  # a seed with the weights that were drawn from it, until they are asked for
 
         architecture, token = architecture_key(blank), next(_tokens)
         own: Hashable = ("own", token)
@@ -194,9 +201,11 @@ class UserNetwork:
 
     def initial_weights(self, seed: int) -> list[NDArray[Any]]:
         """Return newly drawn weights. Same seed, same weights; initialisers with a seed of their own keep it."""
-        with isolated_random(seed):
-            model = self._source.make()
-        weights = [np.array(weight) for weight in model.get_weights()]
+        (known, weights), self._drawn = self._drawn or (None, []), None
+        if known != seed:
+            with isolated_random(seed):
+                model = self._source.make()
+            weights = [np.array(weight) for weight in model.get_weights()]
         found, expected = [w.shape for w in weights], self.weight_shapes()
         if found != expected:
             raise ValueError(
@@ -231,7 +240,7 @@ class UserNetwork:
 
     def fitted(self, members: Sequence[list[NDArray[Any]]]) -> FittedUser:
         """Return the network with the trained weights of every member."""
-        return FittedUser(self, [list(weights) for weights in members])
+        return FittedUser(self.encoder, self.architecture(), [list(weights) for weights in members], self)
 
     def architecture(self) -> Architecture:
         """Return what brings the network back to predict."""
@@ -256,7 +265,8 @@ def resolve_user_model(
     n_labels, n_rows : int
         Columns and rows of the targets; the rows are for `meta` only.
     seed : int, default=0
-        Seeds what the user's function draws while it builds.
+        Seeds what the user's function draws while it builds. The weights of this first model are the first
+        `initial_weights` of this seed, so that the function is called once for each network.
 
     Raises
     ------
@@ -266,8 +276,12 @@ def resolve_user_model(
     """
     n_features = encoder.n_encoded
     source = _source_of(model, n_features, n_labels, n_rows)
+    drawn = None
     with isolated_random(seed):
+        before = random.getstate()
         made = source.make()
+        if random.getstate() != before:  # else it may be a model that the user keeps, and has trained
+            drawn = seed, [np.array(weight) for weight in made.get_weights()]
         compilation = source.compilation()
         try:
             blank = fresh_copy(made, n_features)
@@ -280,7 +294,7 @@ def resolve_user_model(
             "encoding must be None, and no column a category, for this model: it has a layer that reads raw columns "
             "(such as Embedding or Normalization), but they would come encoded."
         )
-    return UserNetwork(blank, head, loss, compilation, source, encoder)
+    return UserNetwork(blank, head, loss, compilation, source, encoder, drawn)
 
 
 def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Source:
@@ -297,6 +311,7 @@ def _source_of(model: Any, n_features: int, n_labels: int, n_rows: int) -> Sourc
 
 
 # ---------------------------------------------------------------------- after the fit
+@stored
 class Architecture(NamedTuple):
     """A user's network without its weights, as plain data: what predicting needs, and nothing of the training."""
 
@@ -323,13 +338,36 @@ class Architecture(NamedTuple):
         return UserNetwork(blank, head, resolve_loss(None, head), compilation, source, encoder)
 
 
+@stored
 class FittedUser(Fitted):
     """Trained members of a user's network. A pickle holds arrays and a description, no TensorFlow."""
 
-    def __init__(self, network: UserNetwork, weights: list[list[NDArray[Any]]]):
-        super().__init__(network.encoder, weights, network.n_labels)
-        self._architecture = network.architecture()
-        self._network: UserNetwork | None = network
+    def __init__(
+        self,
+        encoder: ColumnEncoder,
+        architecture: Architecture,
+        weights: list[list[NDArray[Any]]],
+        network: UserNetwork | None = None,
+    ):
+        super().__init__(encoder, weights, architecture.n_labels)
+        self._architecture = architecture
+        self._network = network
+
+    def to_state(self) -> dict[str, Any]:
+        """Return what predicts, for pickles and files."""
+        return {
+            "architecture": self._architecture,
+            "encoder": self.encoder,
+            "weights": self.weights,
+            "temperature": self.temperature,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedUser:
+        """Return the networks that `to_state` described; the model is built when it is needed."""
+        fitted = cls(state["encoder"], state["architecture"], state["weights"])
+        fitted.temperature = state["temperature"]
+        return fitted
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the live network out of pickles too."""

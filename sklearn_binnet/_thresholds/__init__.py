@@ -28,15 +28,17 @@ from sklearn_binnet._thresholds._labels import (
     select_labels,
 )
 from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Metric, averaged, find_metric, make_cost
-from sklearn_binnet._thresholds._problem import Problem, ScoreScale, first_peak, poisson_sums
+from sklearn_binnet._thresholds._problem import GroupedRows, Problem, ScoreScale, first_peak, poisson_sums
 from sklearn_binnet._thresholds._selection import (
     Selection,
     argmax_threshold,
+    asked_threshold,
     beta_calibration,
     bootstrap_optima,
     fit_logistic,
     score_at,
     select,
+    smooth_optima,
 )
 
 __all__ = [
@@ -52,12 +54,14 @@ __all__ = [
     "Constraint",
     "Counts",
     "GroupChoice",
+    "GroupedRows",
     "Metric",
     "Problem",
     "ScoreScale",
     "Selection",
     "ThresholdCurve",
     "argmax_threshold",
+    "asked_threshold",
     "averaged",
     "beta_calibration",
     "bootstrap_optima",
@@ -85,4 +89,5 @@ __all__ = [
     "select",
     "select_labels",
     "shortfall_message",
+    "smooth_optima",
 ]

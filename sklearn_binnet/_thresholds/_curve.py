@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._metrics import Floats
 
 # Infinite scores are clipped to this, in the curve as in `decide`: no threshold lies above +inf, so
@@ -16,6 +17,7 @@ from sklearn_binnet._thresholds._metrics import Floats
 SCORE_LIMIT = 1e308
 
 
+@stored
 class Counts(NamedTuple):
     """Weight called positive at each cut, by true class, with the sums of squared weights.
 
@@ -109,6 +111,7 @@ def _cut_thresholds(distinct: Floats) -> Floats:
     return np.concatenate([[np.nextafter(distinct[0], np.inf)], middle, distinct[-1:]])
 
 
+@stored
 @dataclass(frozen=True, eq=False)
 class ThresholdCurve:
     """Weighted confusion counts at every decision that the scores allow.

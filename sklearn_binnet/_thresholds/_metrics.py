@@ -47,6 +47,13 @@ class Metric:
     def utility(self, tn: Floats, fp: Floats, fn: Floats, tp: Floats) -> Floats:
         """Compute the value to maximise; an undefined value never wins."""
         value = np.asarray(self.function(tn, fp, fn, tp), dtype=np.float64)
+        if value.shape != np.shape(tp):
+            if value.ndim:
+                raise ValueError(
+                    f"`scoring` {self.name} must return a number for each entry of the counts, an array of shape "
+                    f"{np.shape(tp)}; got shape {value.shape}. The counts tn, fp, fn, tp are arrays of that shape."
+                )
+            value = np.full(np.shape(tp), value)  # the same whatever is decided
         value = value if self.greater_is_better else -value
         return np.where(np.isnan(value), -np.inf, value)
 

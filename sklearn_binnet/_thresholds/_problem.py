@@ -7,8 +7,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from scipy.special import expit
 
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._curve import SCORE_LIMIT, Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import CountsFunction, Floats
 
@@ -38,10 +40,47 @@ def poisson_sums(
     and the variance of their sum.
     """
     unit = np.divide(squares, weight, out=np.ones_like(weight), where=weight > 0)
+    # A weight that is tiny beside the others has a square of 0, or one lost in rounding: it counts as one row.
+    unit = np.where(unit > 1e-12 * weight, unit, weight)
     drawn = rng.poisson(np.maximum(weight, 0) / unit, (n_samples, len(weight)))
     return np.cumsum(drawn * unit, axis=1)
 
 
+@dataclass(frozen=True, eq=False)
+class GroupedRows:
+    """Rows that come in groups, such as those of one patient: they are alike, so that a sample is one of groups."""
+
+    groups: NDArray[np.intp]
+    """Number of each row's group, from 0, (n,)."""
+    scores: Floats
+    positive: Floats
+    """What each row adds to the true positives where it is called positive, (n,)."""
+    negative: Floats
+    """What it adds to the false positives, (n,)."""
+
+    def poisson_sums(
+        self, curve: ThresholdCurve, cuts: NDArray[np.intp], n_samples: int, rng: np.random.Generator
+    ) -> tuple[Floats, Floats]:
+        """Draw Poisson bootstrap samples of whole groups; return true and false positives at each of the cuts.
+
+        References
+        ----------
+        Field, Welsh (2007), "Bootstrapping clustered data", JRSS B 69.
+        """
+        rank = curve.index(np.clip(self.scores, -SCORE_LIMIT, SCORE_LIMIT)) - 1
+        drawn = rng.poisson(1.0, (n_samples, int(self.groups.max()) + 1)).astype(np.float64)
+        sums = []
+        for mass in (self.positive, self.negative):
+            rows = np.flatnonzero(mass > 0)
+            cell = np.searchsorted(cuts, rank[rows], side="right") - 1
+            shape = drawn.shape[1], len(cuts) - 1
+            table = sparse.csr_array((mass[rows], (self.groups[rows], cell)), shape=shape)
+            inner = np.cumsum((table.T @ drawn.T).T, axis=1)
+            sums.append(np.hstack([np.zeros((n_samples, 1)), inner]))
+        return sums[0], sums[1]
+
+
+@stored
 @dataclass(frozen=True)
 class ScoreScale:
     """Monotone map between scores and the unbounded, logit-like scale on which thresholds are averaged.
@@ -105,6 +144,7 @@ class Problem:
     bayes: float | None = None  # closed-form threshold on calibrated probabilities, for pure costs
     seed: int = 0  # of the bootstrap
     probability: bool | None = None  # whether scores are probabilities; judged by their range if None
+    rows: GroupedRows | None = None  # for the bootstrap, where rows come in groups
 
     @property
     def counts(self) -> Counts:
@@ -164,6 +204,7 @@ class Bins:
         self.z = scale.forward(self.scores)
         self.z_cuts = scale.forward(curve.thresholds[cuts])
         self.feasible = None if problem.feasible is None else problem.feasible[cuts]
+        self.cuts = cuts
 
     def mask(self, values: Floats) -> Floats:
         """Set values at the cuts to minus infinity where a constraint forbids the cut."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +14,13 @@ from scipy.stats import chi2
 
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import Floats
-from sklearn_binnet._thresholds._problem import Bins, Problem, first_peak, poisson_sums
+from sklearn_binnet._thresholds._problem import TIE, Bins, Problem, first_peak, poisson_sums
 
 Rule = str | Callable[[ThresholdCurve, Floats], Any]
 BOOTSTRAPS = 200
 BOOTSTRAP_BINS = 500
 CHUNK = 25
+MOVED_ROWS = 20_000  # in groups; the intervals of more rows are drawn without smoothing
 SMOOTH_BINS = 2000
 KERNEL_GRID = 4096
 RIDGE = 1e-3
@@ -31,7 +32,7 @@ class Selection:
 
     threshold: float
     score: float
-    interval: tuple[float, float]  # percentiles of the bootstrap optima, widened to hold `threshold`
+    interval: tuple[float, float]  # percentiles of the smoothed bootstrap's optima, widened to hold `threshold`
     deviation: float = 0.0  # bootstrap standard deviation on the logit-like scale
 
 
@@ -58,9 +59,7 @@ def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.
         )
     optima = bootstrap_optima(problem)
     if callable(rule):
-        threshold = float(rule(problem.curve, problem.values))
-        if np.isnan(threshold):
-            raise ValueError("`selection` returned NaN; it must return a threshold.")
+        threshold = asked_threshold(rule, problem.curve, problem.values)
     elif rule == "argmax" or not len(optima):
         threshold = argmax_threshold(problem)
     else:
@@ -68,7 +67,9 @@ def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.
     threshold = problem.nearest_allowed(threshold)
     tail = (1 - confidence_level) / 2
     z = problem.scale.forward(threshold)
-    ends = np.quantile(optima, [tail, 1 - tail]) if len(optima) else np.array([z, z])
+    spread = smooth_optima(problem)
+    spread = spread if len(spread) else optima
+    ends = np.quantile(spread, [tail, 1 - tail]) if len(spread) else np.array([z, z])
     low, high = problem.scale.inverse(ends)
     return Selection(
         threshold,
@@ -76,6 +77,21 @@ def select(problem: Problem, rule: Rule = "stable", confidence_level: float = 0.
         (min(float(low), threshold), max(float(high), threshold)),
         float(optima.std()) if len(optima) else 0.0,
     )
+
+
+def asked_threshold(rule: Callable[[ThresholdCurve, Floats], Any], curve: ThresholdCurve, values: Floats) -> float:
+    """Return what a user's function answers; refuse what is no threshold."""
+    answer = rule(curve, values)
+    try:
+        threshold = float(answer)
+    except (TypeError, ValueError):
+        threshold = np.nan
+    if not np.isfinite(threshold):
+        raise ValueError(
+            f"`selection` returned {answer!r}; it must return a threshold, one finite number. To call no row positive "
+            "return curve.thresholds[0], to call all positive curve.thresholds[-1]."
+        )
+    return threshold
 
 
 def score_at(problem: Problem, threshold: float) -> float:
@@ -94,20 +110,96 @@ def bootstrap_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS) -> Floats
     """Find the best thresholds of Poisson bootstrap samples, on the logit-like scale.
 
     The samples are drawn on at most about 500 groups of scores, so that the cost does not grow
-    with the number of rows. Samples that lost a class altogether are left out.
+    with the number of rows. Where the rows themselves come in groups, samples of whole groups are
+    drawn. Samples that lost a class altogether are left out.
     """
     bins = problem.bins(BOOTSTRAP_BINS)
     rng = np.random.default_rng(problem.seed)
-    tp, fp = (
-        np.hstack([np.zeros((n_bootstraps, 1)), poisson_sums(weight, np.diff(squares), n_bootstraps, rng)])
-        for weight, squares in ((bins.positive, bins.counts.tp_sq), (bins.negative, bins.counts.fp_sq))
-    )
+    if problem.rows is not None:
+        tp, fp = problem.rows.poisson_sums(problem.curve, bins.cuts, n_bootstraps, rng)
+    else:
+        tp, fp = (
+            np.hstack([np.zeros((n_bootstraps, 1)), poisson_sums(weight, np.diff(squares), n_bootstraps, rng)])
+            for weight, squares in ((bins.positive, bins.counts.tp_sq), (bins.negative, bins.counts.fp_sq))
+        )
     valid = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
     best = []
     for start in range(0, len(valid), CHUNK):  # what stays in the processor's cache goes twice as fast
         part = Counts(*(tp[valid[start : start + CHUNK]], fp[valid[start : start + CHUNK]]) * 2)
         best.append(bins.mask(problem.objective(*part.confusion())).argmax(axis=1))
     return bins.z_cuts[np.concatenate(best)] if best else np.empty(0)
+
+
+def smooth_optima(problem: Problem, n_bootstraps: int = BOOTSTRAPS) -> Floats:
+    """Find the best thresholds of samples from smoothed class densities, on the logit-like scale.
+
+    The maximum of a step function is where a bootstrap of the rows is not consistent: it finds the
+    steps of the one sample again and again, and its optima lie too close together. Samples from
+    smoothed densities have steps of their own. Where the rows come in groups, whole groups are
+    drawn, and each of their scores is moved at random.
+
+    References
+    ----------
+    Léger, MacGibbon (2006), "On the bootstrap in cube root asymptotics", Canadian Journal of
+    Statistics 34. Silverman, Young (1987), "The bootstrap: to smooth or not to smooth?", Biometrika 74.
+    """
+    bins = problem.bins(SMOOTH_BINS)
+    grid, tails, widths = _smooth_tails(bins)
+    arc = sum(tail / max(tail[-1], 1e-300) for tail in tails)
+    steps = np.searchsorted(arc, np.linspace(0, arc[-1], BOOTSTRAP_BINS + 1)).clip(0, KERNEL_GRID)
+    cells = np.unique(np.concatenate([[0], steps, [KERNEL_GRID]]))
+    allowed = problem.allowed(problem.scale.inverse(grid[cells]))
+    if not allowed.any():
+        return np.empty(0)
+    rng = np.random.default_rng([problem.seed, 1])
+    if problem.rows is None:
+        tp, fp = (
+            np.hstack([np.zeros((n_bootstraps, 1)), _poisson_masses(np.diff(tail[cells]), size, n_bootstraps, rng)])
+            for tail, size in zip(tails, bins.effective_size(), strict=True)
+        )
+    elif len(problem.rows.groups) <= MOVED_ROWS:
+        tp, fp = _moved_sums(problem, grid[cells], widths, n_bootstraps, rng)
+    else:
+        return np.empty(0)
+    kept = np.flatnonzero((tp[:, -1] > 0) & (fp[:, -1] > 0))
+    best = []
+    for start in range(0, len(kept), CHUNK):
+        part = Counts(*(tp[kept[start : start + CHUNK]], fp[kept[start : start + CHUNK]]) * 2)
+        values = np.where(allowed, problem.objective(*part.confusion()), -np.inf)
+        highest = values.max(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):  # of an objective without a value
+            tied = (values >= highest - TIE * np.maximum(1, np.abs(highest))) & np.isfinite(values)
+        first = tied.argmax(axis=1)
+        after = np.arange(len(cells)) >= first[:, None]
+        stop = np.where((after & ~tied).any(axis=1), (after & ~tied).argmax(axis=1), len(cells))
+        best.append((grid[cells[first]] + grid[cells[stop - 1]]) / 2)
+    return np.concatenate(best) if best else np.empty(0)
+
+
+def _poisson_masses(mass: Floats, size: float, n_samples: int, rng: np.random.Generator) -> Floats:
+    """Draw samples of as many rows as `size` from a density, and sum each from its first cell on."""
+    unit = mass.sum() / max(size, 1.0) or 1.0
+    return np.cumsum(rng.poisson(np.maximum(mass, 0) / unit, (n_samples, len(mass))) * unit, axis=1)
+
+
+def _moved_sums(
+    problem: Problem, edges: Floats, widths: Sequence[float], n_samples: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Draw samples of whole groups whose scores are moved at random; return their counts at descending edges."""
+    rows = problem.rows
+    assert rows is not None
+    z = problem.scale.forward(rows.scores)
+    drawn = rng.poisson(1.0, (n_samples, int(rows.groups.max()) + 1))
+    sums = []
+    for mass, width in zip((rows.positive, rows.negative), widths, strict=True):
+        here = np.flatnonzero(mass > 0)
+        out = np.empty((n_samples, len(edges)))
+        for sample, times in zip(out, drawn, strict=True):
+            moved = z[here] + width * rng.standard_normal(len(here))
+            cell = np.searchsorted(-edges, -moved).clip(max=len(edges) - 1)
+            sample[:] = np.cumsum(np.bincount(cell, mass[here] * times[rows.groups[here]], len(edges)))
+        sums.append(out)
+    return sums[0], sums[1]
 
 
 def stable_z(problem: Problem, optima: Floats) -> float:
@@ -152,23 +244,33 @@ def plug_in_threshold(problem: Problem, bins: Bins, probabilities: Floats) -> fl
 
 def kernel_threshold(problem: Problem, bins: Bins) -> float | None:
     """Find the best threshold (on the logit-like scale) for Gaussian-smoothed class densities."""
-    low, high = bins.z.min() - 1, bins.z.max() + 1
-    step = (high - low) / KERNEL_GRID
-    cell = np.minimum(((bins.z - low) / step).astype(int), KERNEL_GRID - 1)
-    tails = []
-    for mass, size in zip((bins.positive, bins.negative), bins.effective_size(), strict=True):
-        width = _bandwidth(bins.z, mass, size) / step
-        density = gaussian_filter1d(np.bincount(cell, mass, KERNEL_GRID), max(width, 1e-3), mode="nearest")
-        tail = np.concatenate([[0.0], np.cumsum(density[::-1])])
-        tails.append(tail * (mass.sum() / max(tail[-1], 1e-300)))
+    grid, tails, _ = _smooth_tails(bins)
     values = problem.objective(*Counts(*tails, *tails).confusion())
-    grid = high - np.arange(KERNEL_GRID + 1) * step
     if problem.feasible is not None:
         allowed = problem.allowed(problem.scale.inverse(grid))
         if not allowed.any():
             return None
         values = np.where(allowed, values, -np.inf)
     return float(grid[first_peak(values)])
+
+
+def _smooth_tails(bins: Bins) -> tuple[Floats, list[Floats], list[float]]:
+    """Smooth the class densities by a Gaussian kernel.
+
+    Returns a descending grid on the logit-like scale, the mass of the positive and of the negative
+    class above each of its points, and the width of each kernel.
+    """
+    low, high = bins.z.min() - 1, bins.z.max() + 1
+    step = (high - low) / KERNEL_GRID
+    cell = np.minimum(((bins.z - low) / step).astype(int), KERNEL_GRID - 1)
+    tails, widths = [], []
+    for mass, size in zip((bins.positive, bins.negative), bins.effective_size(), strict=True):
+        widths.append(_bandwidth(bins.z, mass, size))
+        width = max(widths[-1] / step, 1e-3)
+        density = gaussian_filter1d(np.bincount(cell, mass, KERNEL_GRID), width, mode="nearest")
+        tail = np.concatenate([[0.0], np.cumsum(density[::-1])])
+        tails.append(tail * (mass.sum() / max(tail[-1], 1e-300)))
+    return high - np.arange(KERNEL_GRID + 1) * step, tails, widths
 
 
 def _bandwidth(z: Floats, mass: Floats, effective_size: float) -> float:

@@ -27,7 +27,7 @@ class ProgramCache:
         """Return the program of this key, made by `make` if there is none."""
         program = self._find(key)
         if program is None:
-            with isolated_random(0):
+            with isolated_random(0, own_code=False):  # for its lock
                 program = self._find(key)  # another thread may have made it in the meantime
                 if program is None:
                     program = make()

@@ -56,7 +56,7 @@ class CallbackView:
         import keras
 
         if model is None:
-            with isolated_random(member.seed):
+            with isolated_random(member.seed, network.own_code):
                 model, variables = network.view()
             model.compile(optimizer=member_optimizer(settings, member), loss="binary_crossentropy")
         else:

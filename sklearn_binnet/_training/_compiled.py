@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from sklearn_binnet._training._callbacks import CallbackView, member_logs
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._program import EarlyStoppingState, Program, ProgramData, ProgramPlan, borrow, xla_works
-from sklearn_binnet._training._schedule import RowOrder, bucket, epochs_a_call, resident_rows, step_rates
+from sklearn_binnet._training._schedule import (
+    RowOrder,
+    bucket,
+    epochs_a_call,
+    epochs_until_heard,
+    resident_rows,
+    step_rates,
+)
 from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
 _VALIDATION_BLOCK = 2048
@@ -63,6 +70,7 @@ class _Training:
         self._steps = -(-largest // self._batch)
         self._steps_held = bucket(self._steps)
         self._epochs_held = epochs_a_call(len(members), self._steps_held, self._width)
+        self._epochs_unheard = epochs_until_heard(len(members), self._steps, self._batch, program.layout.n_parameters)
         self._orders = [RowOrder(m.train, m.seed) for m in members]
         states = [m.optimizer_state for m in members]
         if not all(s is not None and program.fits(s) for s in states):
@@ -164,7 +172,7 @@ class _Training:
             plan = self._plan(first, planned)
             done = 0
             while done < planned and not np.all(watch.stopped):
-                last = done + 1 if stepwise else planned
+                last = done + 1 if stepwise else min(done + self._epochs_unheard, planned)
                 alive = ~watch.stopped.numpy()
                 if self._views:
                     plan = plan._replace(rates=tf.constant(self._begin_epoch(first + done, alive)))

@@ -28,7 +28,7 @@ def train_member(network: Network, data: Data, member: Member, settings: Setting
     steps = -(-len(member.train) // batch)
     metrics = MetricSet(settings.metrics)
     weights = data.weights * np.float32(1.0 / data.weights[member.train].mean())
-    with isolated_random(member.seed):
+    with isolated_random(member.seed, network.own_code):
         model = network.build(member.seed)
         optimizer = member_optimizer(settings, member)
         loss, labels_of, targets, sample_weight = _weighted_loss(network, data.y, weights)

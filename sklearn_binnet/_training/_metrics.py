@@ -115,7 +115,7 @@ def _resolve(metric: Any) -> Any:
     """Return a fresh Keras metric from a name or an object."""
     import keras
 
-    with isolated_random(0):
+    with isolated_random(0, own_code=not isinstance(metric, str)):
         if isinstance(metric, keras.metrics.Metric):
             return _fresh(metric)
         if isinstance(metric, str) and metric.lower() in ("accuracy", "acc"):

@@ -159,7 +159,7 @@ class Program:
 
         self._lock = threading.Lock()
         self._network, self._metrics, self.members = network, metrics, members
-        with isolated_random(0), _compile_cache.fresh_keras_names():
+        with isolated_random(0, network.own_code), _compile_cache.fresh_keras_names():
             self._model, self.dropout_rates = trainable_copy(network.build())
             if not self._model.built:
                 self._model.build((None, n_features))

@@ -20,18 +20,21 @@ def draw_seeds(random_state: np.random.RandomState, shape: tuple[int, ...]) -> N
 
 
 @contextmanager
-def isolated_random(seed: int) -> Iterator[None]:
+def isolated_random(seed: int, own_code: bool = True) -> Iterator[None]:
     """Seed Python's and NumPy's global generators for a block of code, then give them back untouched.
 
     Keras' initialisers and dropout layers without a seed take theirs from Python's `random`, so inside the block they
-    depend on `seed` alone.
+    depend on `seed` alone. NumPy's generator serves code of the user's own. Where none runs (`own_code` is false) it is
+    left alone, since other threads may be drawing from it.
     """
     with _LOCK:
-        python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002 - lent
+        python_state, numpy_state = random.getstate(), np.random.get_state() if own_code else None  # noqa: NPY002
         random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 - the user's own code may draw from it
+        if own_code:
+            np.random.seed(seed % 2**32)  # noqa: NPY002 - lent
         try:
             yield
         finally:
             random.setstate(python_state)
-            np.random.set_state(numpy_state)  # noqa: NPY002 - given back
+            if numpy_state is not None:
+                np.random.set_state(numpy_state)  # noqa: NPY002 - given back

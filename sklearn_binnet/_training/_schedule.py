@@ -38,6 +38,16 @@ def epochs_a_call(members: int, steps: int, batch: int) -> int:
     return min(EPOCHS_A_CALL, 1 << (fits.bit_length() - 1))
 
 
+def epochs_until_heard(members: int, steps: int, batch: int, parameters: int) -> int:
+    """Return how many epochs one call of a program may run, at least 1: Python hears an interrupt in between only.
+
+    They take about a second, by a rough estimate that depends on sizes alone and not on a clock, so that the same
+    training is always cut in the same places.
+    """
+    seconds = steps * (2e-4 + 6 * parameters * members * batch / 2e10)  # a step's own cost, and its arithmetic
+    return max(int(1 / seconds), 1)
+
+
 class RowOrder:
     """The order in which one member sees its rows: a new permutation each epoch, from its own seed."""
 

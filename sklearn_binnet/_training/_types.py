@@ -31,6 +31,8 @@ class Network(Protocol):
     """Why this network needs `Model.fit`; None where the compiled program can train it."""
     eager: bool
     """Whether its model must never be traced (`run_eagerly`)."""
+    own_code: bool
+    """Whether building it runs code of the user's own, which may draw from NumPy's global generator."""
 
     @property
     def key(self) -> Hashable:

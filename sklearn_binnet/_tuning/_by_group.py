@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_binnet import _thresholds as th
+from sklearn_binnet._files._plain import stored
 
 
+@stored
 @dataclass(frozen=True)
 class Groups:
     """The group of each row."""

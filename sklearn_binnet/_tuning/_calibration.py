@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from sklearn_binnet import _thresholds as th
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._tuning._evidence import Evidence
 
 GROUPS = 2000
 
 
+@stored
 @dataclass(frozen=True)
 class Calibration:
     """Map from scores to the probability of the positive class, which never falls where the score grows.

@@ -11,7 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import clone
-from sklearn.model_selection import ShuffleSplit, StratifiedKFold, StratifiedShuffleSplit, check_cv
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    check_cv,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import process_routing
@@ -19,6 +28,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_binnet._compat import BaseSearchCV, _check_method_params, _num_samples, _safe_indexing
+from sklearn_binnet._telling import tell
 
 Rows = NDArray[np.intp]
 
@@ -44,11 +54,20 @@ class CrossFit(NamedTuple):
 
 
 def make_splits(
-    cv: Any, X: Any, y: NDArray[Any], *, refit: bool, random_state: Any, split_params: dict[str, Any]
+    cv: Any,
+    X: Any,
+    y: NDArray[Any],
+    *,
+    refit: bool,
+    random_state: Any,
+    split_params: dict[str, Any],
+    groups: NDArray[np.intp] | None = None,
 ) -> list[tuple[Rows, Rows]]:
-    """Draw the splits into training and test rows, once."""
+    """Draw the splits into training and test rows, once. Folds of our own keep `groups` together."""
     multilabel = y.ndim > 1
-    if isinstance(cv, Real) and 0 < float(cv) < 1:
+    if groups is not None and (cv is None or isinstance(cv, Real)):
+        splitter, split_params = _group_splitter(cv, y, groups, random_state), {"groups": groups}
+    elif isinstance(cv, Real) and 0 < float(cv) < 1:
         shuffle = ShuffleSplit if multilabel else StratifiedShuffleSplit
         splitter = shuffle(n_splits=1, test_size=cv, random_state=random_state)
     elif cv is None and not multilabel:
@@ -56,13 +75,39 @@ def make_splits(
         splitter = StratifiedKFold(max(2, min(5, int(largest))))
     else:
         splitter = check_cv(cv, y=y, classifier=True)
-    splits = list(splitter.split(X, y, **split_params))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)  # looked at below
+        splits = list(splitter.split(X, y, **split_params))
     if not refit and len(splits) > 1:
         raise ValueError(
             "When cv has several folds, refit cannot be False. Pass refit=True, or a cv with one split; got "
             f"{len(splits)} splits."
         )
+    if groups is not None and any(np.isin(groups[test], groups[train]).any() for train, test in splits):
+        tell(
+            f"cv={cv} puts rows of one group on both sides of a fold, so that the scores of such rows, and the "
+            "threshold, are better than for a new group. Take cv=None or a number of folds, which keep `groups` "
+            "together, or a splitter that does, such as GroupKFold."
+        )
     return splits
+
+
+def _group_splitter(cv: Any, y: NDArray[Any], groups: NDArray[np.intp], random_state: Any) -> Any:
+    """Return the splitter that stands for None, a number of folds or a share of the rows where rows come in groups."""
+    if cv is not None and 0 < float(cv) < 1:
+        return GroupShuffleSplit(n_splits=1, test_size=cv, random_state=random_state)
+    if y.ndim > 1:
+        available = len(np.unique(groups))
+    else:  # groups that hold the rarer class
+        available = min(len(np.unique(groups[y == label])) for label in np.unique(y))
+    if available < 2:
+        raise ValueError(
+            f"`groups` must have at least two groups with rows of each class, to tune on groups that a model has not "
+            f"seen; of the rarer class there is {available}. Take a fitted classifier with cv='prefit' and rows of "
+            "other groups."
+        )
+    n_splits = min(5, available) if cv is None else int(cv)
+    return GroupKFold(n_splits) if y.ndim > 1 else StratifiedGroupKFold(n_splits)
 
 
 def cross_fit(
@@ -76,17 +121,19 @@ def cross_fit(
     own_oof: bool,
     fit_params: dict[str, Any],
     n_jobs: int | None,
+    groups: NDArray[np.intp] | None = None,
 ) -> CrossFit:
     """Fit the model that stays, on all rows if `refit`, and the models of the folds.
 
-    With `own_oof`, out-of-fold probabilities that the model itself holds after its fit replace the folds.
+    With `own_oof`, out-of-fold probabilities that the model itself holds after its fit replace the folds, unless its
+    folds cut `groups`.
     """
     own_oof = own_oof and refit and methods[0] == "predict_proba" and may_hold_out(estimator)
     models: list[Any] = []
     try:
         if own_oof:
             models = fit_folds(estimator, X, y, [None], fit_params, n_jobs)
-            if _shortcoming(models[0], _num_samples(X)) is None:
+            if _shortcoming(models[0], _num_samples(X), groups) is None:
                 return CrossFit(models[0], "predict_proba", [_own_fold(models[0])])
         splits = _with_both_classes(y, splits)
         row_sets: list[Rows | None] = [np.asarray(train) for train, _ in splits]
@@ -106,6 +153,8 @@ def cross_fit(
     for fitted, (_, test) in zip(fold_models, splits, strict=True):
         values, method = response(fitted, _safe_indexing(X, test), methods)
         folds.append(HeldOut(np.asarray(test), values, fitted.classes_))
+    if isinstance(last_step(estimator), FrozenEstimator) and method == "predict_proba":
+        _tell_if_seen(models[0], response(models[0], X, methods)[0])
     return CrossFit(models[0], method, folds, fold_models if refit else [])
 
 
@@ -145,20 +194,33 @@ def use_prefit(estimator: Any, X: Any, y: NDArray[Any], methods: Sequence[str]) 
             f"`y` has {y.shape[1]} labels, but {method} of the fitted {type(estimator).__name__} has shape "
             f"{values.shape}, not {y.shape}. Pass the labels that it was fitted to."
         )
-    if method == "predict_proba" and _looks_seen(estimator, values):
-        warnings.warn(
+    if method == "predict_proba":
+        _tell_if_seen(estimator, values)
+    return CrossFit(estimator, method, [HeldOut(np.arange(_num_samples(X)), values, estimator.classes_)])
+
+
+def _tell_if_seen(estimator: Any, values: NDArray[Any]) -> None:
+    """Warn where a fitted estimator seems to have been fitted on the rows that it gives these probabilities of."""
+    estimator = _thawed(estimator)
+    if _looks_seen(estimator, values):
+        tell(
             f"The rows look like those that this {type(last_step(estimator)).__name__} was fitted on: its predictions "
             "follow its out-of-fold probabilities, row by row. Scores of rows that a model has seen are too good to "
             "choose a threshold by. Pass cv='oof' to use the out-of-fold ones, or rows that it has not seen.",
-            UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return CrossFit(estimator, method, [HeldOut(np.arange(_num_samples(X)), values, estimator.classes_)])
+
+
+def _thawed(estimator: Any) -> Any:
+    """Return what stands inside of scikit-learn's FrozenEstimator."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
 
 
 def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
     """Return whether probabilities follow the out-of-fold ones that the estimator holds of as many rows."""
-    if _shortcoming(estimator, len(values)) is not None:
+    if len(getattr(last_step(estimator), "oof_proba_", ())) != len(values):
         return False
     rows, own, _ = _own_fold(estimator)
     own, values = (part - part.mean(axis=0) for part in (own, np.asarray(values[rows], dtype=np.float64)))
@@ -166,9 +228,9 @@ def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
     return bool(own.shape == values.shape and np.sum(own * values) > 0.5 * size)
 
 
-def use_own(estimator: Any, X: Any, methods: Sequence[str]) -> CrossFit:
+def use_own(estimator: Any, X: Any, methods: Sequence[str], groups: NDArray[np.intp] | None = None) -> CrossFit:
     """Take the out-of-fold probabilities that a fitted estimator holds of the rows it was fitted on."""
-    shortcoming = _shortcoming(estimator, _num_samples(X))
+    shortcoming = _shortcoming(estimator, _num_samples(X), groups)
     if shortcoming is not None:
         raise ValueError(
             f"When cv='oof', `estimator` must hold out-of-fold probabilities of each row of X in `oof_proba_`; this "
@@ -182,19 +244,30 @@ def use_own(estimator: Any, X: Any, methods: Sequence[str]) -> CrossFit:
     return CrossFit(estimator, "predict_proba", [_own_fold(estimator)])
 
 
-def _shortcoming(estimator: Any, n_samples: int) -> str | None:
-    """Say why the `oof_proba_` of a fitted estimator cannot serve for as many rows; None where they can."""
+def _shortcoming(estimator: Any, n_samples: int, groups: NDArray[np.intp] | None = None) -> str | None:
+    """Say why the `oof_proba_` of a fitted estimator cannot serve for as many rows, in groups; None where they can."""
     proba = getattr(last_step(estimator), "oof_proba_", None)
     if proba is None:
         return "has none"
     if len(proba) != n_samples:
         return f"has those of {len(proba)} rows, and X has {n_samples}"
+    if groups is not None and _cuts_groups(getattr(last_step(estimator), "oof_fold_", None), groups):
+        return "has those of folds that cut `groups`, as far as is known: it must be fitted with the same groups"
     if _keeps_rows_and_secrets(estimator):
         return None
     return (
         "stands behind a step that has learnt from y, the labels of every fold included, or of which it is not known "
         "that it has not (it is known of scikit-learn's own transformers)"
     )
+
+
+def _cuts_groups(folds: NDArray[np.intp] | None, groups: NDArray[np.intp]) -> bool:
+    """Return whether rows of one group are in several of the folds, given by their numbers, -1 for none."""
+    if folds is None:
+        return True
+    known = folds >= 0
+    pairs = np.unique(np.column_stack([groups, folds])[known], axis=0)
+    return len(pairs) > len(np.unique(groups[known]))
 
 
 def may_hold_out(estimator: Any) -> bool:
@@ -205,7 +278,8 @@ def may_hold_out(estimator: Any) -> bool:
     """
     step = last_step(estimator)
     n_estimators = getattr(step, "n_estimators", None)
-    single = n_estimators is None and getattr(step, "model", None) is not None  # a user's network, one by default
+    # A user's network is one by default, unless `cv` makes the folds of several.
+    single = n_estimators is None and getattr(step, "model", None) is not None and getattr(step, "cv", None) is None
     if n_estimators == 1 or single or not _keeps_rows_and_secrets(estimator):
         return False
     return not hasattr(last_step(clone(estimator)), "oof_proba_")
@@ -417,14 +491,17 @@ def binary_scores(values: NDArray[Any], method: str, classes: Any, pos_label: An
 # ------------------------------------------------------------------ metadata
 
 
-def route_unrouted(estimator: Any, params: dict[str, Any], fits: bool = True) -> Bunch:
+def route_unrouted(estimator: Any, params: dict[str, Any], groups: Any = None, fits: bool = True) -> Bunch:
     """Send metadata where it belongs when metadata routing is off; return what `process_routing` would.
 
     `sample_weight` goes to the estimator (its last step, or the one inside a search), unless nothing is fitted, and to
-    the curve; `groups` to the splitter, the rest to the estimator.
+    the curve; `groups` to the splitter, and to the estimator (its last step) if it takes them; the rest to the
+    estimator.
     """
     params = dict(params)
-    weight, groups = params.pop("sample_weight", None), params.pop("groups", None)
+    weight = params.pop("sample_weight", None)
+    if groups is not None and (key := _groups_key(estimator)) is not None:
+        params[key] = groups
     if weight is not None:
         key, refuses = _weight_key(estimator)
         if key is not None:
@@ -441,6 +518,14 @@ def route_unrouted(estimator: Any, params: dict[str, Any], fits: bool = True) ->
         splitter=Bunch(split={} if groups is None else {"groups": groups}),
         scorer=Bunch(score={} if weight is None else {"sample_weight": weight}),
     )
+
+
+def _groups_key(estimator: Any) -> str | None:
+    """Return the name under which `fit` takes the groups of rows without metadata routing; None where it does not."""
+    if isinstance(estimator, Pipeline):
+        key = _groups_key(estimator[-1])
+        return None if key is None else f"{estimator.steps[-1][0]}__{key}"
+    return "groups" if has_fit_parameter(estimator, "groups") else None
 
 
 def _weight_key(estimator: Any) -> tuple[str | None, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import _check_method_params, _safe_indexing
+from sklearn_binnet._files._plain import stored
 from sklearn_binnet._tuning._by_group import Groups
 
 Fold = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -26,6 +27,7 @@ class ScorerRows(NamedTuple):
     metadata: dict[str, Any]
 
 
+@stored
 @dataclass(eq=False)
 class Evidence:
     """Out-of-fold scores for one label, with what is known of their rows."""
@@ -43,6 +45,8 @@ class Evidence:
     """Whether the scores are probabilities; None where nobody knows."""
     rows: ScorerRows | None = None
     groups: Groups | None = None
+    clusters: NDArray[np.intp] | None = None
+    """Number of the group of rows that each row belongs to, such as a patient; None where each stands for itself."""
 
     @cached_property
     def curve(self) -> th.ThresholdCurve:
@@ -72,6 +76,7 @@ class Evidence:
             row_costs=None if self.row_costs is None else self.row_costs[places],
             rows=rows,
             groups=None if self.groups is None else self.groups.at(places),
+            clusters=None if self.clusters is None else self.clusters[places],
         )
 
     def mapped(self, probability_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Evidence:
@@ -110,6 +115,7 @@ def collect(
     keep_rows: bool,
     probability: bool,
     groups: Groups | None = None,
+    clusters: NDArray[np.intp] | None = None,
 ) -> tuple[NDArray[np.float64], list[Evidence]]:
     """Gather the evidence on each label, and the mean out-of-fold score of each row.
 
@@ -142,6 +148,7 @@ def collect(
             probability,
             ScorerRows(_safe_indexing(X, rows), known, metadata) if keep_rows else None,
             None if groups is None else groups.at(rows),
+            None if clusters is None else clusters[rows],
         )
         for label in range(n_labels)
     ]

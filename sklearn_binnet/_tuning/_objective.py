@@ -329,10 +329,11 @@ ANY_COST = matrix_cost([[0.0, 1.0], [1.0, 0.0]])
 """Stands for costs of each row until the rows are known."""
 
 
-def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts]:
+def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts, tuple[NDArray[Any], NDArray[Any]]]:
     """Return the mean cost of a row under costs of its own, as an objective, and the counts that it is a function of.
 
-    In these counts each row weighs what its decision is worth.
+    In these counts each row weighs what its decision is worth: saved where it is right to call the row positive, and
+    lost where it is wrong. These two weights of the rows come last.
     """
     assert evidence.row_costs is not None
     positive, costs, curve = evidence.positive, evidence.row_costs, evidence.curve
@@ -357,4 +358,4 @@ def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts]:
     for column, rows in enumerate((~positive, ~positive, positive, positive)):
         mass = weight * rows
         means.append(float(mass @ costs[:, column] / max(mass.sum(), 1e-300)))
-    return Objective("cost", metric, is_cost=True, bayes=_bayes(*means)), counts
+    return Objective("cost", metric, is_cost=True, bayes=_bayes(*means)), counts, (weight * save, weight * lose)

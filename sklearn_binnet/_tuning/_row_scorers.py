@@ -46,7 +46,7 @@ def tune_by_rows(
     if callable(selection):
         over_all_cuts = np.full(len(curve), -np.inf)
         over_all_cuts[cuts] = values
-        wished = float(selection(curve, over_all_cuts))
+        wished = th.asked_threshold(selection, curve, over_all_cuts)
         best = int(np.where(allowed, np.abs(tried - wished), np.inf).argmin())
     else:
         judged = _smooth_along(curve, cuts, values) if selection == "stable" else values

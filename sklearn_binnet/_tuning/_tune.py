@@ -219,7 +219,8 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         values = problem.objective(*problem.counts.confusion())
         if candidates[0] is None:
             return [{"thresholds": problem.curve.thresholds[::-1], "scores": values[::-1]}]
-        return [{"thresholds": candidates[0], "scores": values[problem.curve.index(candidates[0])]}]
+        ascending = np.sort(candidates[0])
+        return [{"thresholds": ascending, "scores": values[problem.curve.index(ascending)]}]
 
     labels = []
     for part, constraints, choice, outcome in zip(evidence, request.constraints, chosen, outcomes, strict=True):
@@ -236,9 +237,15 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
 
 def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] | None, seed: int = 0) -> th.Problem:
     """Pose what a selection rule is to solve."""
-    worth = None
+    worth, masses = None, None
     if objective.is_cost and evidence.row_costs is not None:
-        objective, worth = row_cost(evidence)
+        objective, worth, masses = row_cost(evidence)
+    rows = None
+    if evidence.clusters is not None:
+        if masses is None:
+            weight = np.ones(len(evidence.scores)) if evidence.weight is None else evidence.weight
+            masses = weight * evidence.positive, weight * ~evidence.positive
+        rows = th.GroupedRows(evidence.clusters, evidence.scores, *masses)
     return th.Problem(
         evidence.curve,
         objective.utility,
@@ -247,6 +254,7 @@ def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] 
         bayes=objective.bayes,
         seed=seed,
         probability=evidence.probability,
+        rows=rows,
     )
 
 
