@@ -114,6 +114,32 @@ def test_constraints_are_judged_by_the_truth(monkeypatch, tmp_path, capsys):
     assert coverage.truth(cut)["recall"] == pytest.approx(0.5)
 
 
+def rows_of(printed):
+    """Return the rows of a printed table, by their first two columns."""
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line[0] == "|"]
+    return {tuple(cells[:2]): dict(zip(lines[0][2:], cells[2:], strict=True)) for cells in lines[2:]}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_rows_to_refer(study, capsys):
+    study("refer", "--draws", "2", "--truth", "2000", "--train", "400")
+    rows = rows_of(capsys.readouterr().out)
+    assert {("bounds", "ours"), ("budget", "ours"), ("budget", "ours, cross-fitted")} <= set(rows)
+    assert rows["budget", "ours"]["found"] == "100%"
+    assert 0 < float(rows["budget", "ours"]["referred"]) < 0.3
+
+
+def test_thresholds_of_groups(study, capsys):
+    study("groups", "--draws", "2", "--truth", "4000", "--sizes", "2000")
+    rows = rows_of(capsys.readouterr().out)
+    apart = {way: float(row["apart"]) for (_, way), row in rows.items()}
+    assert apart["one threshold"] > 0.4
+    assert apart["ours"] < 0.2
+    assert apart["ours, [empirical]"] < 0.2
+    assert rows["2000", "ours, [empirical]"]["shown"] == "100%"
+    assert rows["2000", "ours"]["lots"] == "0.0%"
+
+
 def test_speed_of_the_threshold_step(study, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["speed", "--rows", "500", "--repeats", "1"])
     importlib.import_module("speed").main()

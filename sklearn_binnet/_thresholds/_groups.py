@@ -16,6 +16,7 @@ from sklearn_binnet._thresholds._metrics import CountsFunction, Floats, Metric, 
 
 GRID = 2000  # steps along the ROC curve of all rows that thresholds are chosen from
 WINDOWS = {1: 2000, 2: 150}  # places of the lowest rate that are tried, by the number of rates compared
+PARTS = (0.72, 0.8, 0.9, 1.0)  # of the intervals that a window must hold; half of the square root of 2 is the least
 NODES = 512  # places at which confidence bounds are computed; between them they are interpolated
 PASSES = 20
 SLACK = 1e-12
@@ -95,12 +96,13 @@ def find_groups(
 ) -> GroupChoice:
     """Choose a threshold for each group: the best objective of all rows together, within the tolerances.
 
-    A tolerance asks that the confidence bounds of a rate of all groups fit into a window of its width; with [empirical]
-    the rates themselves. For each place of the window, each group has a run of thresholds to choose from by itself. So
-    an objective that is linear in the counts is maximised exactly over the thresholds that are tried. Any other is
-    maximised by a sequence of linear ones, which finds the optimum of a ratio such as F1 (Dinkelbach 1967), and of
-    others a local one. Small groups are drawn towards all rows before they are judged (see `own_weight`). Where no
-    thresholds can be shown to keep a tolerance, these drawn rates keep it.
+    A tolerance asks that the confidence bound of the largest difference keeps it; with [empirical] the difference
+    itself. Thresholds that do are found by windows: the rates of all groups, with a part of their confidence intervals,
+    must fit into a window of the width of the tolerance. For each place of the window, each group has a run of
+    thresholds to choose from by itself. So an objective that is linear in the counts is maximised exactly over the
+    thresholds that are tried. Any other is maximised by a sequence of linear ones, which finds the optimum of a ratio
+    such as F1 (Dinkelbach 1967), and of others a local one. Small groups are drawn towards all rows before they are
+    judged (see `own_weight`). Where no thresholds can be shown to keep a tolerance, these drawn rates keep it.
 
     Parameters
     ----------
@@ -129,9 +131,14 @@ def find_groups(
     if all(bound.mode == "empirical" for bound in parity):  # about these very rows
         own = np.ones(len(curves)), np.ones(len(curves))
     drawn, objects = groups.drawn(own), judged.drawn(own)
-    cuts = _search(objects, [_window(groups, rate, bound, alpha) for rate, bound in asked], objective, start)
-    shown = cuts is not None
-    if cuts is None:
+    shown = False
+    for part in PARTS:  # the narrower the intervals, the better the thresholds, if their bound is kept
+        windows = [_window(groups, rate, bound, alpha, part) for rate, bound in asked]
+        cuts = _search(objects, windows, objective, start)
+        if cuts is not None and all(line["satisfied"] for line in _report(groups, parity, alpha, cuts)["constraints"]):
+            shown = True
+            break
+    if not shown:
         estimates = [drawn.rate(rate)[0] for rate, _ in asked]
         windows = [Window(rate, rate, bound.value) for rate, (_, bound) in zip(estimates, asked, strict=True)]
         cuts = _search(objects, windows, objective, start)
@@ -196,15 +203,16 @@ def draw(counts: Floats, own: Floats) -> Floats:
 # ------------------------------------------------------------------ the search
 
 
-def _window(groups: GroupCounts, rate: str, bound: Constraint, alpha: float) -> Window:
-    """Return the window of one tolerance."""
+def _window(groups: GroupCounts, rate: str, bound: Constraint, alpha: float, part: float) -> Window:
+    """Return the window of one tolerance: the rates of the groups, with a part of their intervals around them."""
     shares, sizes = groups.rate(rate)
     if bound.mode == "empirical":
         return Window(shares, shares, bound.value)
+    tail = _tail(alpha, len(sizes))
     nodes = np.sin(np.linspace(0, np.pi / 2, NODES)) ** 2  # closer together where bounds bend
     ends = [
         [
-            np.interp(share, nodes, clopper_pearson(nodes * size, size, alpha / (2 * len(sizes)), side))
+            share + part * (np.interp(share, nodes, clopper_pearson(nodes * size, size, tail, side)) - share)
             for share, size in zip(shares, sizes, strict=True)
         ]
         for side in ("lower", "upper")
@@ -299,10 +307,31 @@ def _score(groups: GroupCounts, objective: CountsFunction, cuts: NDArray[Any]) -
 # ------------------------------------------------------------------ what came of it
 
 
+def _tail(alpha: float, n_groups: int) -> float:
+    """Return the level of one end of one interval, so that the differences of all pairs are bounded together."""
+    return alpha / (n_groups * (n_groups - 1))
+
+
+def _difference_bound(shares: Floats, low: Floats, high: Floats) -> float:
+    """Bound the largest difference between two groups, from the one-sided bounds of each of them.
+
+    Two estimates are seldom off in opposite directions at once. So the distances to their bounds are added as squares.
+
+    References
+    ----------
+    Newcombe (1998), "Interval estimation for the difference between independent proportions", Statistics in Medicine
+    17. Zou, Donner (2008), "Construction of confidence limits about effect measures", Statistics in Medicine 27.
+    """
+    difference = shares[:, None] - shares
+    reach = np.hypot((high - shares)[:, None], shares - low)
+    np.fill_diagonal(reach, 0.0)
+    return float(np.minimum(difference + reach, 1.0).max())
+
+
 def _report(groups: GroupCounts, parity: Sequence[Constraint], alpha: float, cuts: NDArray[Any]) -> dict[str, Any]:
     """Say how far the groups differ on the rows at hand, and at most in truth."""
     rows = np.arange(len(cuts))
-    tail = alpha / (2 * len(cuts))
+    tail = _tail(alpha, len(cuts))
     lines: list[dict[str, Any]] = [
         {"n_positive": float(groups.tp[row, -1]), "n_negative": float(groups.fp[row, -1])} for row in rows
     ]
@@ -316,7 +345,7 @@ def _report(groups: GroupCounts, parity: Sequence[Constraint], alpha: float, cut
             for line, share, *interval in zip(lines, here, low, high, strict=True):
                 line |= {rate: float(share), f"{rate}_interval": tuple(map(float, interval))}
             differences.append(float(np.ptp(here)))
-            limits.append(float(high.max() - low.min()))
+            limits.append(_difference_bound(here, low, high))
         limit = max(differences if bound.mode == "empirical" else limits)
         constraints.append(
             {

@@ -227,7 +227,8 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         folds = _fold_thresholds(part, objective, constraints, level)
         report = th.report(part.curve, constraints, choice.threshold, outcome)
         tuned = (choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report)
-        band = refer(part, request.band, level, request.matrix, objective.is_cost)
+        priced = "rows" if objective.is_cost and part.row_costs is not None else request.matrix
+        band = refer(part, request.band, level, priced, request.selection != "argmax", seed)
         groups = (
             _choose_groups(part, problems[0], objective, request, choice.threshold) if request.parity else (None,) * 2
         )

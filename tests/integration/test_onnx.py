@@ -1,0 +1,77 @@
+"""ONNX: `model_` exported by Keras gives the same probabilities in onnxruntime."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sklearn_binnet import BinaryNetClassifier
+from tests.integration.tables import ANSWER, STRANGE, TABLE
+from tests.small import X, Y, net, y
+
+pytest.importorskip("onnx")
+pytest.importorskip("tf2onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # of tf2onnx
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:google"),
+]
+
+
+def probabilities(clf, path, matrix):
+    """Export `clf`, and return the last column of what onnxruntime says of the rows."""
+    clf.model_.export(str(path), format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(str(path))
+    (column,) = session.get_inputs()
+    (found,) = session.run(None, {column.name: np.asarray(matrix, np.float64)})
+    return found
+
+
+@pytest.mark.parametrize("encoding", ["piecewise_linear", "standardize"])
+@pytest.mark.parametrize("n_estimators", [1, 2])
+def test_a_table_with_gaps_and_levels_that_are_new(encoding, n_estimators, tmp_path):
+    clf = net(encoding=encoding, n_estimators=n_estimators, epochs=10).fit(TABLE, ANSWER)
+    assert clf._fitted.encoder.one_hot
+    assert clf._fitted.encoder.embedded
+    for table in (TABLE, STRANGE):
+        found = probabilities(clf, tmp_path / "clf.onnx", clf.to_matrix(table))
+        np.testing.assert_allclose(found[:, 0], clf.predict_proba(table)[:, 1], atol=1e-6)
+
+
+def test_several_labels_and_columns_as_they_are(tmp_path):
+    for clf in (net(epochs=5).fit(X, Y), net(encoding=None, epochs=5).fit(X, Y)):
+        np.testing.assert_allclose(probabilities(clf, tmp_path / "clf.onnx", X), clf.predict_proba(X), atol=1e-6)
+
+
+def test_a_users_network(tmp_path):
+    import keras
+
+    def build(n_features):
+        return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
+
+    clf = BinaryNetClassifier(model=build, epochs=3, random_state=0).fit(X, y)
+    found = probabilities(clf, tmp_path / "clf.onnx", X)
+    np.testing.assert_allclose(found[:, 0], clf.predict_proba(X)[:, 1], atol=1e-6)
+
+
+def test_labels_and_threshold_travel_in_the_file(tmp_path):
+    """The recipe of the guide: what `predict` needs beside the probability stands in the file's metadata."""
+    import onnx
+
+    words = np.array(["no", "yes"])[y]
+    clf = net(epochs=5, threshold=0.3).fit(X, words)
+    path = str(tmp_path / "clf.onnx")
+    clf.model_.export(path, format="onnx", verbose=False)
+    model = onnx.load(path)
+    decision = {"classes": clf.classes_.tolist(), "pos_label": clf.pos_label_, "threshold": clf.threshold}
+    onnx.helper.set_model_props(model, {"decision": json.dumps(decision)})
+    onnx.save(model, path)
+
+    session = onnxruntime.InferenceSession(path)
+    rule = json.loads(session.get_modelmeta().custom_metadata_map["decision"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: X})
+    yes = rule["pos_label"]
+    (no,) = set(rule["classes"]) - {yes}
+    np.testing.assert_array_equal(np.where(found[:, 0] >= rule["threshold"], yes, no), clf.predict(X))
