@@ -22,6 +22,7 @@ from sklearn_binnet._training._cache import PROGRAMS, ProgramCache
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._types import TrainingDiverged
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
+from tests.small import X, net, y
 
 ROOT = Path(__file__).parents[1]
 
@@ -469,10 +470,6 @@ def test_xla_is_for_trainings_of_many_steps(monkeypatch):
 
 def test_a_program_that_is_gone_leaves_no_graph_behind():
     """Keras' optimizer had TensorFlow register a gradient for good, and with it the graph of every program."""
-    import gc
-
-    from sklearn_binnet._training._cache import PROGRAMS
-    from tests.small import X, net, y
 
     def graphs():
         gc.collect()
