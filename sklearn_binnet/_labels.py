@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from sklearn_binnet._compat import BaseSearchCV
+from sklearn_binnet._compat import BaseSearchCV, _safe_indexing
 from sklearn_binnet._files._plain import stored
 from sklearn_binnet._telling import tell
 
@@ -78,8 +78,8 @@ class Target:
         labels = binary_labels(y)
         if labels.ndim == 2 and labels.shape[1] != 1:
             raise ValueError(
-                f"{name} must hold one label a row, as in fit; got {kind} labels of shape {np.shape(y)}. A matrix of "
-                "two columns stands for one question only where every row holds exactly one 1."
+                f"{name} must hold one label for each row, as in fit; got {kind} labels of shape {np.shape(y)}. A "
+                "matrix of two columns stands for one question only where every row holds exactly one 1."
             )
         return self._encode_labels(column_or_1d(labels), name)
 
@@ -129,14 +129,14 @@ def read_labels(
             tell_of_exclusive_labels(matrix, classifier)
         if not np.isin(matrix, (0, 1)).all():
             raise ValueError(
-                "y with several columns must be an indicator matrix of 0s and 1s, one column a question, got values "
-                f"{np.unique(matrix).tolist()}. Say where yes begins, as in y > 0."
+                "y with several columns must be an indicator matrix of 0s and 1s, one column for each label, got "
+                f"values {np.unique(matrix).tolist()}. Turn it into one yourself, for example with (y > 0).astype(int)."
             )
         return matrix, True
     if kind not in ("binary", "multiclass"):
         raise ValueError(
             f"Unknown label type: {kind}. y must hold two labels, or be an indicator matrix of 0s and 1s; for "
-            "a number to predict, use a regressor, or say where yes begins, as in y > 3."
+            "a number to predict, use a regressor, or turn the numbers into labels, for example with y > 3."
         )
     labels = column_or_1d(y, warn=True)
     if kind == "multiclass":
@@ -182,6 +182,11 @@ def deciding_estimator(estimator: Any, fitted: bool) -> tuple[Any, bool]:
     return estimator, fitted
 
 
+def predicts_several(estimator: Any, X: Any) -> bool:
+    """Return whether a fitted classifier predicts several labels: it is asked about the first row of X."""
+    return np.ndim(estimator.predict(_safe_indexing(X, [0]))) > 1
+
+
 def own_pos_label(estimator: Any, fitted: bool) -> Any:
     """Return the positive label that the deciding classifier names, or None if it names none.
 
@@ -189,6 +194,8 @@ def own_pos_label(estimator: Any, fitted: bool) -> Any:
     """
     estimator, fitted = deciding_estimator(estimator, fitted)
     parameter = getattr(estimator, "pos_label", None)
+    if parameter is None and not fitted and hasattr(estimator, "pos_label") and hasattr(estimator, "estimator"):
+        return own_pos_label(estimator.estimator, fitted)  # a tuner takes that of its own estimator
     return getattr(estimator, "pos_label_", parameter) if fitted else parameter
 
 
@@ -361,8 +368,8 @@ def class_weights(
     dicts = [class_weight] * target.n_labels if isinstance(class_weight, Mapping) else list(class_weight)
     if len(dicts) != target.n_labels or not all(isinstance(d, Mapping) for d in dicts):
         raise ValueError(
-            f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one a question), "
-            f"got {class_weight!r}."
+            f"class_weight must be None, 'balanced', a dict, or a list of {target.n_labels} dicts (one for each "
+            f"label), got {class_weight!r}."
         )
     labels = [0, 1] if target.multilabel else target.classes.tolist()
     no, yes_label = labels[1 - target.positive], labels[target.positive]

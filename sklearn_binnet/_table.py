@@ -234,7 +234,9 @@ def _chosen_columns(
     chosen = np.zeros(n, bool)
     if wanted and all(isinstance(w, bool | np.bool_) for w in wanted):
         if len(wanted) != n:
-            raise ValueError(f"categorical_features as a mask must have one entry a column, {n}, got {len(wanted)}.")
+            raise ValueError(
+                f"categorical_features as a mask must have one entry for each column, {n}, got {len(wanted)}."
+            )
         return np.array(wanted, dtype=bool)
     for w in wanted:
         if isinstance(w, str):

@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Bunch, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -22,16 +23,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet import _tuning
-from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples, _safe_indexing
+from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples
 from sklearn_binnet._files._estimators import NotStored, savable, save
 from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._labels import (
+    binary_labels,
     check_indicator_label,
+    deciding_estimator,
     fitted_classes,
     group_numbers,
+    is_number,
     is_one_hot,
     own_pos_label,
     positive_index,
+    predicts_several,
     read_labels,
     refuse_masked,
     row_weights,
@@ -116,6 +121,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         - a dict with some of the keys ``"budget"``, ``"constraint"`` (these two), and ``"cost"``, what a referred row
           costs: the cheapest band. A mistake costs 1, or with ``scoring="cost"`` what `costs` says.
 
+        With ``selection="argmax"`` the band is the best of all pairs of thresholds on these rows. "stable" takes the
+        means of bootstrap samples where mistakes or costs are to be few, which loses less on new rows.
         Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
         for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
         referred ones are in neither.
@@ -190,8 +197,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         nobody is called so.
     refer_report_ : dict or None
         What the band comes to: the shares ``referral_rate`` and ``error_rate`` of all rows, ``precision`` and ``npv``
-        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, and with a cost
-        of referral the mean ``cost`` of a row.
+        of those called positive and negative, ``constraints`` with estimate and bound, ``satisfied``, ``intervals``
+        of both thresholds from the bootstrap (None where the fewest rows are referred), and with a cost of referral the
+        mean ``cost`` of a row.
     group_thresholds_ : dict or None
         The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
     group_report_ : dict or None
@@ -542,7 +550,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                     f"When cv={self.cv!r}, `estimator` must be fitted: call its fit before, or choose another cv."
                 ) from error
             # These rows may look one-hot by chance: what the estimator was fitted to decides how they are read.
-            several = is_one_hot(y) and np.ndim(self.estimator.predict(_safe_indexing(X, [0]))) > 1
+            several = is_one_hot(y) and predicts_several(self.estimator, X)
+        elif is_one_hot(y) and deciding_estimator(self.estimator, fitted=False)[1]:  # a frozen model
+            several = predicts_several(self.estimator, X)
         y, several = read_labels(y, several=several, classifier="ThresholdTunerCV(...)")
         return y.astype(int) if several else y
 
@@ -654,7 +664,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
         held_out = ~np.isnan(self.oof_scores_)
         evidence, costs = _tuning.recost(self._evidence, scoring, constraint, costs, self.costs, held_out)
-        shares = list(np.broadcast_to(np.array(prevalence, dtype=object), len(evidence)))
+        shares = self._shares(prevalence, len(evidence))
         evidence = [part.at_prevalence(share) for part, share in zip(evidence, shares, strict=True)]
         by_row = evidence[0].row_costs is not None
         request = self._request(scoring, constraint, costs, len(evidence), by_row, **asked)
@@ -669,6 +679,18 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.__dict__.update(self._tune(evidence, request, self._seed))
         self._prevalence = shares
         return self
+
+    @staticmethod
+    def _shares(prevalence: Any, n_labels: int) -> list[Any]:
+        """Return the share of positives to expect for each label; None where it stays as it is in the rows."""
+        given = np.array(prevalence, dtype=object)
+        shares = np.resize(given, n_labels) if given.ndim == 0 else given
+        if shares.shape != (n_labels,) or not all(share is None or is_number(share) for share in shares):
+            form = (
+                "a number in (0, 1)" if n_labels == 1 else f"a number in (0, 1), or one for each of {n_labels} labels"
+            )
+            raise ValueError(f"`prevalence` must be {form}, the share of positives to expect; got {prevalence!r}.")
+        return list(shares)
 
     def retune_uncertain(
         self, costs: Any, *, prevalence: Any = None, regret: str = "mean", constraint: Any = None
@@ -906,7 +928,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
         referred : label, optional
             With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
-            with the decision of `best_threshold_` under the mask.
+            with the decision of `best_threshold_` under the mask (`.data`). Metrics of scikit-learn want that `.data`.
         sensitive : array-like of shape (n_samples,), optional
             The group of each row, where `groups` gave them thresholds of their own.
 
@@ -1001,6 +1023,31 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ndarray of shape (n_samples,)
         """
         return self._response(X, "decision_function")
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive: ArrayLike | None = None) -> float:
+        """Return the accuracy of `predict`; with `abstain`, of the decisions of `best_threshold_` on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows with the columns of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
+
+        Returns
+        -------
+        float
+            Share of the rows whose prediction is right; for several labels, all labels of a row must be right.
+        """
+        check_is_fitted(self, "estimator_")
+        answers = np.ma.getdata(self.predict(X, sensitive=sensitive))
+        return float(
+            accuracy_score(y if self._labels is None else binary_labels(y), answers, sample_weight=sample_weight)
+        )
 
     # ------------------------------------------------------------------ files
     def save(self, path: str | PathLike[str]) -> None:

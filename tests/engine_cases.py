@@ -6,7 +6,7 @@ from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training import _keras_fit
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._optimizers import describe
+from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._types import Data, Member, Settings
 
 N_FEATURES = 4
@@ -39,7 +39,7 @@ def make_member(network, train_rows=range(50), validation=range(50, 90), *, seed
 
 
 def make_settings(optimizer="adam", **options):
-    return Settings(**{"epochs": 4, "batch_size": 16, "optimizer": describe(optimizer).config, **options})
+    return Settings(**{"epochs": 4, "batch_size": 16, "optimizer": parse_optimizer(optimizer).config, **options})
 
 
 def fast(network, data, member, settings):

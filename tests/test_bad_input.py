@@ -46,7 +46,7 @@ LABELS = {
     "continuous": (X[:, 0], "Unknown label type: continuous. .* use a regressor, or say where yes begins"),
     "missing": (np.where(y, 1.0, np.nan), "Input y contains NaN"),
     "mixed": (np.array([None, "a"], dtype=object)[y], "y must hold labels of one kind, all strings or all numbers"),
-    "not 0 and 1": (2 * Y, r"indicator matrix of 0s and 1s, one column a question, got values \[0, 2\]"),
+    "not 0 and 1": (2 * Y, r"indicator matrix of 0s and 1s, one column for each label, got values \[0, 2\]"),
     "many classes, many columns": (Y + np.arange(200)[:, None] % 2, "Unknown label type: multiclass-multioutput"),
 }
 
@@ -122,7 +122,7 @@ PARAMETERS = {
     "class_weight sign": ({"class_weight": {1: -1}}, "class_weight must give finite weights of at least 0"),
     "class_weight zero": ({"class_weight": {0: 0, 1: 0}}, "class_weight .* not all 0"),
     "class_weight text": ({"class_weight": {1: "a"}}, "class_weight must give finite weights"),
-    "class_weight list": ({"class_weight": [{1: 2}] * 2}, r"a list of 1 dicts \(one a question\)"),
+    "class_weight list": ({"class_weight": [{1: 2}] * 2}, r"a list of 1 dicts \(one for each label\)"),
     "class_weight name": ({"class_weight": "fair"}, "'class_weight'"),
 }
 
@@ -178,7 +178,7 @@ def test_validation_rows():
         net().fit(X, y, X_val=X, y_val=y + 1)
     with pytest.raises(ValueError, match=r"y_val must be an indicator matrix of 0s and 1s with 3 columns"):
         net().fit(X, Y, X_val=X, y_val=Y[:, :2])
-    with pytest.raises(ValueError, match="y_val must hold one label a row"):
+    with pytest.raises(ValueError, match="y_val must hold one label for each row"):
         net().fit(X, y, X_val=X, y_val=Y)
 
 

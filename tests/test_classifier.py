@@ -812,6 +812,21 @@ def test_the_default_learns_from_a_stream_of_small_batches():
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:20])
 
 
+@pytest.mark.parametrize("fits", [1, 3])
+def test_a_training_of_one_step_moves_the_weights(fits):
+    clf = BinaryNetClassifier(n_estimators=1, epochs=1, batch_size=1000, warm_start=True, random_state=0)
+    for _ in range(fits):
+        clf.fit(X, y)
+    assert np.ptp(clf.predict_proba(X)[:, 1]) > 1e-3
+
+
+def test_the_published_rate_of_a_keras_schedule_is_that_of_the_first_step():
+    rate = keras.optimizers.schedules.ExponentialDecay(0.01, decay_steps=1, decay_rate=0.5)
+    clf = net(learning_rate=rate, epochs=2, batch_size=1000, warm_start=True)
+    rates = [clf.fit(X, y).learning_rate_ for _ in range(2)]
+    assert rates == pytest.approx([0.01, 0.0025])
+
+
 def test_a_stream_has_no_schedule_and_no_balance():
     clf = net(learning_rate_schedule="cosine")
     with pytest.warns(UserWarning, match="learning_rate_schedule='cosine' has no effect: partial_fit keeps"):

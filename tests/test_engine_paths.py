@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._engine import reason_for_keras
-from sklearn_binnet._training._optimizers import ELEMENTWISE, describe
+from sklearn_binnet._training._optimizers import ELEMENTWISE, parse_optimizer
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
@@ -59,7 +59,7 @@ OPTIMIZERS = {
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer(name):
-    optimizer = describe(OPTIMIZERS[name]())
+    optimizer = parse_optimizer(OPTIMIZERS[name]())
     network, data = make_network(), make_data(weighted=True)
     rate = 1.0 if name in ("adadelta", "clipnorm", "global_clipnorm", "clipvalue") else 0.03
     member = make_member(network, learning_rate=rate, weight_decay=optimizer.weight_decay)
@@ -69,7 +69,7 @@ def test_optimizer(name):
 
 
 def test_every_elementwise_optimizer_is_compared():
-    compared = {describe(make()).config["class_name"] for make in OPTIMIZERS.values()}
+    compared = {parse_optimizer(make()).config["class_name"] for make in OPTIMIZERS.values()}
     assert compared == ELEMENTWISE
 
 

@@ -351,7 +351,7 @@ def test_own_loss_without_a_value_a_row_is_refused():
     def batch_mean(y, p):
         return ops.mean(ops.square(y - p))
 
-    with pytest.raises(ValueError, match=r"own loss 'batch_mean'.*not give one value a row.*axis=-1"):
+    with pytest.raises(ValueError, match=r"own loss 'batch_mean'.*not give one value for each row.*axis=-1"):
         resolve(compiled(dense(1, "sigmoid"), batch_mean))
 
 

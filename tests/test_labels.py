@@ -85,7 +85,7 @@ def test_two_columns_that_are_not_one_hot_are_two_questions():
 
 
 def test_a_matrix_is_no_answer_to_one_question():
-    with pytest.raises(ValueError, match=r"y_val must hold one label a row, as in fit; got .* shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"y_val must hold one label for each row, as in fit; got .* shape \(3, 2\)"):
         Target.learn([0, 1]).encode(np.array([[1, 0], [0, 1], [1, 1]]), name="y_val")
 
 

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, precision_score, recall_score
+from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -243,6 +245,28 @@ def test_a_pipeline_shows_what_its_tuner_has(wrap):
     assert stored.threshold == tuned.best_threshold_
 
 
+def test_one_hot_and_sparse_targets_are_read_as_the_classifier_reads_them():
+    one_hot = np.eye(2, dtype=int)[y]
+    with pytest.warns(UserWarning, match="one-hot"):
+        clf = net().fit(X, one_hot)
+    options = {"bands": None, "metrics": ["recall"]}
+    with pytest.warns(UserWarning, match="one-hot"):
+        drawn = CURVE.from_estimator(clf, X, one_hot, **options)
+    np.testing.assert_array_equal(drawn.scores["recall"], CURVE.from_estimator(clf, X, y, **options).scores["recall"])
+    with pytest.warns(UserWarning, match="one-hot"):
+        scored = CURVE.from_predictions(one_hot, clf.predict_proba(X)[:, 1], **options)
+    np.testing.assert_array_equal(drawn.scores["recall"], scored.scores["recall"])
+    several = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    dense, thin = (CURVE.from_estimator(several, X, t, label=1, **options) for t in (Y, sparse.csr_array(Y)))
+    np.testing.assert_array_equal(dense.scores["recall"], thin.scores["recall"])
+
+
+def test_the_history_of_a_search_is_that_of_its_best_network():
+    search = GridSearchCV(net(), {"epochs": [2, 3]}, cv=2).fit(X, y)
+    drawn = HISTORY.from_estimator(search)
+    assert drawn.history == search.best_estimator_.history_
+
+
 def test_decision_functions():
     display = CURVE.from_estimator(LinearSVC().fit(X, y), X, y, metrics=["recall"])
     low, high = display.ax_.get_xlim()
@@ -313,7 +337,7 @@ def test_bad_parameters(scores, params, message):
 
 
 def test_bad_targets_and_estimators(scores, tuned):
-    with pytest.raises(ValueError, match="two classes, one label a row; got a target of type multiclass"):
+    with pytest.raises(ValueError, match="two classes, one label for each row; got a target of type multiclass"):
         CURVE.from_predictions(np.arange(len(y)) % 3, scores)
     with pytest.raises(ValueError, match="X and y must be given: LogisticRegression"):
         CURVE.from_estimator(LogisticRegression().fit(X, y))

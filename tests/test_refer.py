@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.special import expit, logit
+from scipy.stats import beta, norm
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, make_classification, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -21,6 +23,7 @@ from sklearn_binnet._thresholds import (
     REFERRAL_RATE,
     BandRequest,
     Constraint,
+    Mistakes,
     ThresholdCurve,
     find_band,
     find_metric,
@@ -125,9 +128,8 @@ def test_no_pair_of_thresholds_is_better(problem, bounds, budget, referral, cost
     request = BandRequest(bounds, budget, referral)
     best = all_pairs(positive, scores, request, 0.9, costs)
     curve = ThresholdCurve.from_scores(positive, scores)
-    tn, fp, fn, tp = curve.counts.confusion()
     (c_tn, c_fp), (c_fn, c_tp) = costs
-    band = find_band(curve, request, 0.9, c_fp * fp + c_tp * tp, c_tn * tn + c_fn * fn)
+    band = find_band(curve, request, 0.9, Mistakes.of_matrix(curve, costs), stable=False)
     decisions = place(scores, band.low, band.high)
     yes, no = decisions == 1, decisions == -1
     referred = int((decisions == 0).sum())
@@ -158,7 +160,7 @@ def test_weight_two_is_a_row_twice(referral):
     bands = []
     for positive, scores, w in ((Y == 1, SCORES, weight), (Y[twice] == 1, SCORES[twice], None)):
         curve = ThresholdCurve.from_scores(positive, scores, w)
-        bands.append(find_band(curve, BandRequest([], budget, referral), 0.95, curve.fp, curve.fn))
+        bands.append(find_band(curve, BandRequest([], budget, referral), 0.95, Mistakes.of_matrix(curve), stable=False))
     assert bands[0].low == bands[1].low
     assert bands[0].high == bands[1].high
     assert bands[0].report.pop("constraints")[0]["estimate"] == pytest.approx(bands[1].report["referral_rate"])
@@ -169,7 +171,7 @@ def test_weight_two_is_a_row_twice(referral):
 # ------------------------------------------------------------------ the three questions, asked of a tuner
 def test_a_budget_refers_at_most_that_share_and_errs_least():
     some = slice(0, 120)
-    tuned = prefit(abstain="referral_rate <= 0.1 [empirical]").fit(X[some], Y[some])
+    tuned = prefit(abstain="referral_rate <= 0.1 [empirical]", selection="argmax").fit(X[some], Y[some])
     decisions, positive = tuned.decide(X[some]), Y[some] == 1
     request = BandRequest([], Constraint(REFERRAL_RATE, False, 0.1, "empirical"))
     best = all_pairs(positive, SCORES[some], request, 0.95, [[0, 1], [1, 0]])
@@ -227,7 +229,7 @@ def test_a_cost_of_referral_gives_the_cheapest_band_and_that_of_chow_for_calibra
 def test_costs_of_each_row_count_in_the_band():
     rng = np.random.default_rng(1)
     costs = rng.exponential(size=(len(Y), 2))
-    tuned = prefit(scoring="cost", abstain={"cost": 0.2}).fit(X, Y, costs=costs)
+    tuned = prefit(scoring="cost", abstain={"cost": 0.2}, selection="argmax").fit(X, Y, costs=costs)
     value = []
     ends = [-np.inf, *np.unique(SCORES)[::10], np.inf]
 
@@ -243,14 +245,65 @@ def test_costs_of_each_row_count_in_the_band():
 
 def test_bounds_and_a_budget_together_err_least_within_both():
     asked = {"budget": 0.5, "constraint": "precision >= 0.85"}
-    tuned = prefit(abstain=asked).fit(X, Y)
+    tuned = prefit(abstain=asked, selection="argmax").fit(X, Y)
     assert tuned.refer_report_["satisfied"]
+    both = tuned.refer_report_["error_rate"]
     assert [line["constraint"] for line in tuned.refer_report_["constraints"]] == [
         "precision >= 0.85",
         "referral_rate <= 0.5",
     ]
     alone = tuned.retune(abstain=0.5).refer_report_["error_rate"]
-    assert alone <= prefit(abstain=asked).fit(X, Y).refer_report_["error_rate"]
+    assert alone <= both
+
+
+# ------------------------------------------------------------------ the stable rule
+def true_cost(low, high):
+    """Return the cost of a band for calibrated scores of two normal classes; misses cost 5 and referred rows 0.3."""
+    cut = [(logit(np.clip(t, 1e-12, 1 - 1e-12)) - logit(0.25) + 2) / 2 for t in (low, high)]
+    no, yes = [norm.cdf(cut[0] - d) for d in (0, 2)], [norm.sf(cut[1] - d) for d in (0, 2)]
+    return 0.75 * (yes[0] + 0.3 * (1 - yes[0] - no[0])) + 0.25 * (5 * no[1] + 0.3 * (1 - yes[1] - no[1]))
+
+
+def test_the_stable_band_costs_less_on_new_rows_than_the_best_of_all_pairs():
+    extra = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        positive = rng.random(300) < 0.25
+        scores = expit(2 * (rng.normal(size=300) + 2 * positive) - 2 + logit(0.25))
+        curve = ThresholdCurve.from_scores(positive, scores)
+        mistakes = Mistakes.of_matrix(curve, [[0, 1], [5, 0]])
+        bands = [find_band(curve, BandRequest(referral=0.3), 0.95, mistakes, stable=s) for s in (True, False)]
+        extra.append([true_cost(band.low, band.high) - true_cost(0.06, 0.7) for band in bands])
+    stable, exact = np.mean(extra, axis=0)
+    assert 0 < stable < 0.75 * exact
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(st.floats(0, 1)), bounds(), st.sampled_from([None, 0.0, 0.2, 1.0]), st.sampled_from([None, 0.25]))
+def test_the_stable_band_keeps_what_the_exact_one_keeps(problem, bounds, budget, referral):
+    positive, scores, weight = problem
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    assume(curve.n_positive > 0 and curve.n_negative > 0)
+    budget = None if budget is None else Constraint(REFERRAL_RATE, False, budget)
+    request = BandRequest(bounds, budget, referral)
+    stable, exact = (find_band(curve, request, 0.9, Mistakes.of_matrix(curve), stable=s) for s in (True, False))
+    assert stable.report["satisfied"] == exact.report["satisfied"]
+    if stable.report["satisfied"]:
+        assert all(line["satisfied"] for line in stable.report["constraints"])
+    assert stable.low <= stable.high
+    decisions = place(scores, stable.low, stable.high)
+    share = np.average(decisions == 0, weights=weight)
+    assert share == pytest.approx(stable.report["referral_rate"], abs=1e-9)
+
+
+def test_intervals_hold_the_thresholds_and_repeat():
+    tuned = prefit(abstain={"cost": 0.2}).fit(X, Y)
+    for end, (low, high) in zip(tuned.refer_band_, tuned.refer_report_["intervals"], strict=True):
+        assert low < end < high
+    first = tuned.refer_band_
+    assert tuned.retune().refer_band_ == first
+    assert tuned.set_params(confidence_level=0.5).retune().refer_band_ == first
+    assert prefit(abstain=["precision >= 0.8"]).fit(X, Y).refer_report_["intervals"] is None
 
 
 # ------------------------------------------------------------------ what cannot be had
@@ -319,6 +372,18 @@ def test_what_is_no_band_is_refused_before_anything_is_fitted(abstain, error, me
     assert tuned.refer_band_ == before
 
 
+def test_candidates_of_a_single_threshold_do_not_go_with_a_band():
+    with pytest.raises(ValueError, match="`thresholds` are the candidates of a single threshold"):
+        prefit(abstain=0.1, thresholds=[0.2, 0.5]).fit(X, Y)
+
+
+def test_a_band_goes_with_calibration_and_with_scorers_of_rows():
+    tuned = prefit(abstain=0.2, calibrate=True).fit(X, Y)
+    assert (tuned.decide(X) == 0).mean() == pytest.approx(tuned.refer_report_["referral_rate"])
+    slow = prefit(abstain=0.2, scoring=make_scorer(lambda y, p: f1_score(y, p))).fit(X, Y)
+    assert slow.refer_band_ == prefit(abstain=0.2).fit(X, Y).refer_band_
+
+
 # ------------------------------------------------------------------ predictions
 def test_predictions_of_referred_rows_are_masked_or_called_what_you_like():
     names = np.array(["no", "yes"])[Y]
@@ -337,6 +402,11 @@ def test_predictions_of_referred_rows_are_masked_or_called_what_you_like():
     mixed = tuned.predict(X, referred=-1)
     assert set(mixed[decisions == 0]) == {-1}
     assert set(mixed[decisions == 1]) == {"yes"}
+
+
+def test_score_is_that_of_one_threshold_on_all_rows():
+    asked, plain = prefit(abstain=0.2).fit(X, Y), prefit().fit(X, Y)
+    assert asked.score(X, Y) == plain.score(X, Y) == np.mean(plain.predict(X) == Y)
 
 
 def test_labels_keep_their_kind_where_the_third_one_has_it():
@@ -399,18 +469,18 @@ def test_bounds_hold_for_new_rows_as_often_as_they_say():
     """200 samples of 400 rows, scores known: of the 5 % that may fail on each side together, at most 8 % do."""
     rng = np.random.default_rng(0)
     failures = {"yes": 0, "no": 0, "share": 0}
-    grid = np.sort(rng.random(200_000))
+    grid = np.sort(rng.random(20_000))
     for _ in range(200):
         truth = rng.random(400)
         labels = (rng.random(400) < truth).astype(int)
         curve = ThresholdCurve.from_scores(labels == 1, truth)
         bounds = [Constraint(find_metric("precision"), True, 0.8), Constraint(find_metric("npv"), True, 0.8)]
-        band = find_band(curve, BandRequest(bounds), 0.95, curve.fp, curve.fn)
+        band = find_band(curve, BandRequest(bounds), 0.95, Mistakes.of_matrix(curve))
         yes, no = grid >= band.high, grid < band.low
         failures["yes"] += bool(yes.any() and grid[yes].mean() < 0.8)
         failures["no"] += bool(no.any() and 1 - grid[no].mean() < 0.8)
         budget = BandRequest([], Constraint(REFERRAL_RATE, False, 0.2))
-        band = find_band(curve, budget, 0.95, curve.fp, curve.fn)
+        band = find_band(curve, budget, 0.95, Mistakes.of_matrix(curve))
         failures["share"] += band.high - band.low > 0.2
     assert failures["yes"] + failures["no"] <= 16
     assert failures["share"] <= 16

@@ -188,7 +188,7 @@ def test_numbers_that_became_strings():
         (lambda X: X, {"categorical_features": ["colour"]}, r"must name columns of X, got 'colour'"),
         (lambda X: X.to_numpy(dtype=object), {"categorical_features": ["kind"]}, "X has no column names"),
         (lambda X: X, {"categorical_features": [7]}, r"positions of columns \(0 to 4\), got 7"),
-        (lambda X: X, {"categorical_features": [True]}, "one entry a column, 5, got 1"),
+        (lambda X: X, {"categorical_features": [True]}, "one entry for each column, 5, got 1"),
         (lambda X: X[["size"]], {"encoding": None}, "encoding=None leaves columns as they are, but X has missing"),
         (lambda X: X, {"encoding": None}, "encoding=None leaves columns as they are, but X has missing"),
         (lambda X: X.assign(day=pd.Timestamp("2020-01-01")), {}, "column 'day' of X holds dates"),

@@ -250,7 +250,7 @@ def test_probabilities_follow_the_share_of_positives():
 @pytest.mark.parametrize(
     ("costs", "message"),
     [
-        (np.ones((799, 2)), r"`costs` in predict must have one entry a row \(800\).* got shape \(799, 2\)"),
+        (np.ones((799, 2)), r"`costs` in predict must have one entry for each row \(800\).* got shape \(799, 2\)"),
         (np.ones((800, 3)), r"got shape \(800, 3\)"),
         ([[0, 1], [5, 0]], r"got shape \(2, 2\).* `retune\(costs=...\)`"),
         (np.full((800, 2), np.nan), "`costs` must be finite"),

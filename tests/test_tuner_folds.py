@@ -7,12 +7,14 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.datasets import make_classification
+from sklearn.decomposition import PCA
 from sklearn.feature_selection import SelectFromModel, SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, TargetEncoder
 
@@ -150,8 +152,10 @@ def test_noise_stays_noise_behind_steps_that_have_learnt_from_y(case):
         SelectFromModel(LogisticRegression()),
         TargetEncoder(target_type="binary"),
         ColumnTransformer([("codes", TargetEncoder(target_type="binary"), [0])], remainder="passthrough"),
+        GridSearchCV(PLSRegression(1), {"scale": [True]}, cv=2),
+        GridSearchCV(PCA(), {"n_components": [1]}, cv=2),
     ],
-    ids=["SelectFromModel", "TargetEncoder", "ColumnTransformer"],
+    ids=["SelectFromModel", "TargetEncoder", "ColumnTransformer", "PLSRegression", "GridSearchCV"],
 )
 def test_scikit_learns_own_steps_that_learn_from_y_are_known(step):
     rows, y = noise()

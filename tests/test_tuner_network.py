@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -65,19 +64,13 @@ def test_folds_of_a_pipeline_are_its_own():
     assert np.mean(tuned.predict(X * 50 + 7) == y) > 0.8
 
 
-def test_own_probabilities_do_not_serve_behind_a_step_that_has_seen_the_answers():
-    blind = ThresholdTunerCV(make_pipeline(StandardScaler(), net(n_estimators=2)), random_state=0).fit(X, y)
-    assert blind.estimators_ == []
-    seeing = ThresholdTunerCV(make_pipeline(SelectKBest(k=2), net(n_estimators=2)), random_state=0).fit(X, y)
-    assert len(seeing.estimators_) == 5
-
-
 def test_folds_without_both_classes_give_way_to_stratified_ones():
     order = np.argsort(y, kind="stable")
     half = order[np.concatenate([np.arange(50), np.arange(150, 200)])]
     with pytest.warns(UserWarning, match="two stratified folds are used instead"):
         tuned = ThresholdTunerCV(net(), cv=KFold(2), random_state=0).fit(X[half], np.repeat([0, 1], 50))
-    assert 0 <= tuned.best_threshold_ <= 1
+    assert len(tuned.fold_thresholds_) == 2
+    assert np.isfinite(tuned.oof_scores_).all()
 
 
 def test_one_network_and_its_folds_are_trained_in_one_call(monkeypatch):
@@ -126,7 +119,27 @@ def test_one_hot_labels_are_read_as_the_network_reads_them():
     with pytest.warns(UserWarning, match="one-hot"):
         tuned = tuner.fit(X, np.eye(2, dtype=int)[y])
     assert tuned.predict(X).shape == y.shape
-    assert tuned.best_threshold_ == tuner.fit(X, y).best_threshold_
+    plain = tuner.fit(X, y)
+    assert tuned.best_threshold_ == plain.best_threshold_
+    with pytest.warns(UserWarning, match="one-hot"):
+        assert tuned.score(X, np.eye(2, dtype=int)[y]) == plain.score(X, y) > 0.8
+
+
+def test_a_frozen_network_of_two_labels_reads_one_hot_rows_as_labels():
+    labels = np.column_stack([y, X[:, 1] > 0]).astype(int)
+    frozen = FrozenEstimator(net(n_estimators=1).fit(X, labels))
+    rows = np.flatnonzero(labels.sum(axis=1) == 1)
+    tuned = ThresholdTunerCV(frozen, scoring="f1_macro", random_state=0).fit(X[rows], labels[rows])
+    assert tuned.best_threshold_.shape == (2,)
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, lambda net: FrozenEstimator(make_pipeline(net))])
+def test_a_frozen_network_warns_of_its_own_rows_and_holds_their_out_of_fold_probabilities(wrap):
+    frozen = wrap(net(n_estimators=2).fit(X, y))
+    with pytest.warns(UserWarning, match="rows look like those that this BinaryNetClassifier was fitted on"):
+        ThresholdTunerCV(frozen, random_state=0).fit(X, y)
+    tuned = ThresholdTunerCV(frozen, cv="oof", refit=False, random_state=0).fit(X, y)
+    assert not np.array_equal(tuned.oof_scores_, frozen.predict_proba(X)[:, 1])
 
 
 def test_a_frozen_network_is_tuned_on_the_rows_given():

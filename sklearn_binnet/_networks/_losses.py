@@ -245,7 +245,7 @@ def _check_known(loss: Any, head: Head) -> None:
     if from_logits and head.kind != "linear":
         raise ValueError(
             f"{found} with from_logits=True, but {units} already yield probabilities. Use "
-            f"from_logits=False, or make the last layer linear (activation=None, one unit a label)."
+            f"from_logits=False, or make the last layer linear (activation=None, one unit for each label)."
         )
     if head.kind == "linear" and not from_logits:
         raise ValueError(
@@ -265,7 +265,7 @@ def _check_reduction(loss: Any, found: str) -> None:
 
 
 def _try_own(loss: Any, head: Head) -> LabelLoss:
-    """Run a user's own loss on a few rows: which targets it takes, and whether it gives a value a row."""
+    """Run a user's own loss on a few rows: which targets it takes, and whether it gives a value for each row."""
     import keras
 
     def values_of(values: Any) -> NDArray[np.float32]:
@@ -296,7 +296,7 @@ def _try_own(loss: Any, head: Head) -> LabelLoss:
             return LabelLoss(loss, head, form, joint, row_wise)
     name = getattr(loss, "__name__", type(loss).__name__)
     raise ValueError(
-        f"model is compiled with your own loss {name!r}, which does not give one value a row for "
+        f"model is compiled with your own loss {name!r}, which does not give one value for each row for "
         f"targets and outputs of shape (rows, {head.n_units}){problem}. Average over the last axis "
         "only, keras.ops.mean(..., axis=-1), not over the rows."
     )

@@ -6,6 +6,7 @@ from sklearn_binnet._thresholds._band import (
     UPPER,
     Band,
     BandRequest,
+    Mistakes,
     find_band,
     place,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "GroupChoice",
     "GroupedRows",
     "Metric",
+    "Mistakes",
     "Problem",
     "ScoreScale",
     "Selection",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn_binnet._thresholds._bounds import clopper_pearson
 from sklearn_binnet._thresholds._constraints import Constraint, find_feasible
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide
-from sklearn_binnet._thresholds._metrics import Floats, Metric
+from sklearn_binnet._thresholds._metrics import Floats, Metric, ratio
+from sklearn_binnet._thresholds._problem import ScoreScale
 
 UPPER = frozenset({"precision", "fdr", "recall", "fpr", "positive_rate"})
 """Metrics of the rows that are called positive, which the upper threshold alone decides about."""
@@ -21,6 +22,8 @@ LOWER = frozenset({"npv", "for", "specificity", "fnr"})
 REFERRAL_RATE = Metric("referral_rate", lambda *counts: np.nan, False)
 """Names the share of rows that are referred in a constraint. It is no function of four counts."""
 TIE = 1e-9
+BOOTSTRAPS = 100
+BINS = 300
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,40 @@ class BandRequest:
     referral: float | None = None
 
 
+class Mistakes(NamedTuple):
+    """What the decisions of a band cost, at each cut of a curve, by the class of the rows."""
+
+    yes_positive: Floats
+    """Cost of the positive rows above the cut if they are called positive; 0 at the first cut."""
+    yes_negative: Floats
+    no_positive: Floats
+    """Cost of the positive rows below the cut if they are called negative; 0 at the last cut."""
+    no_negative: Floats
+
+    @classmethod
+    def of_matrix(cls, curve: ThresholdCurve, matrix: Any = ((0.0, 1.0), (1.0, 0.0))) -> Mistakes:
+        """Return those under ``matrix[true][called]``, by default 1 for each mistake."""
+        (c_tn, c_fp), (c_fn, c_tp) = matrix
+        tn, fp, fn, tp = curve.counts.confusion()
+        return cls(c_tp * tp, c_fp * fp, c_fn * fn, c_tn * tn)
+
+
+class Allowed(NamedTuple):
+    """What the bounds and the budget allow: upper cuts, lower cuts, and the weight of rows between the two."""
+
+    upper: NDArray[np.bool_]
+    lower: NDArray[np.bool_]
+    room: float
+
+
+class Drawn(NamedTuple):
+    """Lower and upper thresholds of bootstrap samples, on the logit-like scale."""
+
+    low: Floats
+    high: Floats
+    scale: ScoreScale
+
+
 @dataclass(frozen=True)
 class Band:
     """A chosen band: no below `low`, yes from `high` on."""
@@ -53,9 +90,16 @@ def place(scores: Floats, low: float | Floats, high: float | Floats) -> NDArray[
 
 
 def find_band(
-    curve: ThresholdCurve, request: BandRequest, confidence_level: float, yes_cost: Floats, no_cost: Floats
+    curve: ThresholdCurve,
+    request: BandRequest,
+    confidence_level: float,
+    mistakes: Mistakes,
+    *,
+    stable: bool = True,
+    probability: bool | None = None,
+    seed: int = 0,
 ) -> Band:
-    """Find the best band exactly: over all pairs of cuts of the curve.
+    """Find the best band.
 
     Parameters
     ----------
@@ -65,10 +109,16 @@ def find_band(
         What is asked for.
     confidence_level : float
         At which all bounds hold together (Bonferroni).
-    yes_cost : ndarray of shape (n_cuts,)
-        Cost of the rows above each cut if all of them are called positive.
-    no_cost : ndarray of shape (n_cuts,)
-        Cost of the rows below each cut if all of them are called negative.
+    mistakes : Mistakes
+        What decisions cost.
+    stable : bool, default=True
+        Whether both thresholds are the means of those of bootstrap samples, where mistakes or costs are to be few. It
+        loses less on new rows than the best pair of a noisy curve does. Without it, and where referred rows are to be
+        few, the band is the best of all pairs of cuts, exactly.
+    probability : bool, optional
+        Whether scores are probabilities; judged by their range if None.
+    seed : int, default=0
+        Of the bootstrap.
 
     Notes
     -----
@@ -80,33 +130,49 @@ def find_band(
     upper, upper_holds = _allowed(curve, [b for b in request.bounds if b.metric.name in UPPER], alpha, 0)
     lower, lower_holds = _allowed(curve, [b for b in request.bounds if b.metric.name in LOWER], alpha, len(curve) - 1)
     called = curve.tp + curve.fp
-    room = called[-1] if request.budget is None else _room(curve, request.budget, alpha)
-    above, below = _objective(called, request, yes_cost, no_cost)
-    found = _best_pair(called, above, below, upper, lower, room)
+    allowed = Allowed(
+        upper, lower, float(called[-1]) if request.budget is None else _room(curve, request.budget, alpha)
+    )
+    yes, no = mistakes.yes_positive + mistakes.yes_negative, mistakes.no_positive + mistakes.no_negative
+    stable = stable and not (request.referral is None and request.budget is None) and len(curve) > 2
+    found, ends, intervals = None, None, None
+    if stable:
+        drawn = _bootstrap(curve, request, mistakes, allowed, probability, seed)
+        if drawn is not None:
+            tails = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
+            intervals = tuple(tuple(map(float, drawn.scale.inverse(np.quantile(z, tails)))) for z in drawn[:2])
+            ends = tuple(float(drawn.scale.inverse(z.mean())) for z in drawn[:2])
+            found = _nearest_pair(called, allowed, int(curve.index(ends[1])), int(curve.index(ends[0])))
+    if found is None:
+        found = _best_pair(called, *_objective(called, request, yes, no), allowed)
     within = found is not None
     if found is None:  # the budget is too small for the bounds: the fewest rows beyond it
-        found = _best_pair(called, -called, called, upper, lower, float(called[-1]))
+        found = _best_pair(called, -called, called, Allowed(upper, lower, float(called[-1])))
     if found is None:  # every row that one bound asks to be called positive another asks to be called negative
         middle = int(np.flatnonzero(upper)[0] + np.flatnonzero(lower)[-1]) // 2
         found = middle, middle
     report = {**_report(curve, request, alpha, found), "satisfied": within and upper_holds and lower_holds}
-    if request.referral is not None:
-        i, j = found
-        total = yes_cost[i] + no_cost[j] + request.referral * (called[j] - called[i])
-        report["cost"] = float(total / max(called[-1], 1e-300))
     i, j = found
+    if request.referral is not None:
+        total = yes[i] + no[j] + request.referral * (called[j] - called[i])
+        report["cost"] = float(total / max(called[-1], 1e-300))
+    report["intervals"] = intervals
+    low, high = float(curve.thresholds[j]), float(curve.thresholds[i])
+    if ends is not None:  # the means themselves, where they make the same decisions
+        low = ends[0] if int(curve.index(ends[0])) == j else low
+        high = ends[1] if int(curve.index(ends[1])) == i else high
     # Without a row that is called positive no score would have been high enough: not even one beyond all of these.
-    high = float(curve.thresholds[i]) if i > 0 else np.inf
-    low = float(curve.thresholds[j]) if j < len(curve) - 1 else -np.inf
-    return Band(low, high, report)
+    high, low = np.inf if i == 0 else high, -np.inf if j == len(curve) - 1 else low
+    return Band(min(low, high), high, report)
 
 
 def _objective(called: Floats, request: BandRequest, yes_cost: Floats, no_cost: Floats) -> tuple[Floats, Floats]:
     """Return the terms of the upper and of the lower cut; what is equally good refers fewer rows, or errs less."""
     referral = request.referral
-    scale = max(float(yes_cost[-1] - yes_cost[0]), float(no_cost[0] - no_cost[-1]), 1e-300) / max(called[-1], 1e-300)
+    spans = (np.ptp(cost, axis=-1, keepdims=True) for cost in (yes_cost, no_cost))
+    scale = np.maximum(np.maximum(*spans), 1e-300) / np.maximum(called[..., -1:], 1e-300)
     if referral is None and request.budget is None:
-        share = TIE / max(scale, 1e-300)
+        share = TIE / scale
         return share * yes_cost - called, share * no_cost + called
     rate = (referral or 0.0) + TIE * scale
     return yes_cost - rate * called, no_cost + rate * called
@@ -158,26 +224,96 @@ def _share_bound(share: float, effective: float, alpha: float) -> float:
     return float(clopper_pearson(share * effective, effective, alpha / 2, "upper"))
 
 
-def _best_pair(
-    called: Floats, above: Floats, below: Floats, upper: NDArray[np.bool_], lower: NDArray[np.bool_], room: float
-) -> tuple[int, int] | None:
+def _best_pair(called: Floats, above: Floats, below: Floats, allowed: Allowed) -> tuple[int, int] | None:
     """Find the upper cut i and the lower cut j >= i of least above[i] + below[j] with at most `room` between them."""
-    last = np.searchsorted(called, called + room, side="right") - 1  # furthest lower cut of each upper one
-    table = [np.where(lower, below, np.inf)]  # minima over runs of 1, 2, 4 ... cuts
-    while 2 ** len(table) <= len(called):
-        half = 2 ** (len(table) - 1)
-        table.append(np.minimum(table[-1][:-half], table[-1][half:]))
-    first = np.arange(len(called))
-    level = np.frexp(last - first + 1.0)[1] - 1  # log2 of the length of each run, rounded down
-    least = np.empty(len(called))
-    for power, minima in enumerate(table):
-        here = np.flatnonzero(level == power)
-        least[here] = np.minimum(minima[first[here]], minima[last[here] - 2**power + 1])
-    totals = np.where(upper, above + least, np.inf)
+    last = _last(called, allowed.room)
+    table = _Minima(np.where(allowed.lower, below, np.inf))
+    totals = np.where(allowed.upper, above + table.over(np.arange(len(called)), last), np.inf)
     i = int(totals.argmin())
     if not np.isfinite(totals[i]):
         return None
-    return i, i + int(table[0][i : last[i] + 1].argmin())
+    return i, i + int(table.levels[0][i : last[i] + 1].argmin())
+
+
+def _last(called: Floats, room: float) -> NDArray[np.intp]:
+    """Return the furthest lower cut of each upper one."""
+    return np.searchsorted(called, called + room, side="right") - 1
+
+
+class _Minima:
+    """Minima over runs of neighbours, along the last axis of some values."""
+
+    def __init__(self, values: Floats) -> None:
+        self.levels = [values]  # minima over runs of 1, 2, 4 ... values
+        while 2 ** len(self.levels) <= values.shape[-1]:
+            half = 2 ** (len(self.levels) - 1)
+            self.levels.append(np.minimum(self.levels[-1][..., :-half], self.levels[-1][..., half:]))
+
+    def over(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> Floats:
+        """Return the minimum of each run from `first` to `last`."""
+        least = np.empty((*self.levels[0].shape[:-1], len(first)))
+        level = np.frexp(last - first + 1.0)[1] - 1  # log2 of the length, rounded down
+        for power, minima in enumerate(self.levels):
+            here = np.flatnonzero(level == power)
+            if len(here):
+                least[..., here] = np.minimum(minima[..., first[here]], minima[..., last[here] - 2**power + 1])
+        return least
+
+
+def _nearest_pair(called: Floats, allowed: Allowed, i: int, j: int) -> tuple[int, int] | None:
+    """Return the allowed pair of cuts next to a wished one, the upper cut first; None without any."""
+    upper, lower, room = allowed
+    if upper[i] and lower[j] and called[j] - called[i] <= room:
+        return i, j
+    last = _last(called, room)
+    before = np.concatenate([[0], np.cumsum(lower)])
+    possible = np.flatnonzero(upper & (before[last + 1] > before[np.arange(len(called))]))
+    if not len(possible):
+        return None
+    i = int(possible[np.abs(possible - i).argmin()])
+    reached = i + np.flatnonzero(lower[i : last[i] + 1])
+    return i, int(reached[np.abs(reached - j).argmin()])
+
+
+def _bootstrap(
+    curve: ThresholdCurve,
+    request: BandRequest,
+    mistakes: Mistakes,
+    allowed: Allowed,
+    probability: bool | None,
+    seed: int,
+) -> Drawn | None:
+    """Find the best bands of Poisson bootstrap samples, drawn on groups of neighbouring scores; None without any.
+
+    What the bounds and the budget allow stays as it is on the rows themselves.
+    """
+    scale = ScoreScale.from_scores(curve.scores, probability)
+    cuts = curve.spaced_cuts(BINS)
+    rng = np.random.default_rng(seed)
+    counts = curve.counts.at(cuts)
+    factors = []
+    for weight, square in ((counts.tp, counts.tp_sq), (counts.fp, counts.fp_sq)):
+        rows = ratio(np.diff(weight) ** 2, np.diff(square))
+        drawn = rng.poisson(rows, (BOOTSTRAPS, len(rows)))
+        factors.append(np.divide(drawn, rows, out=np.zeros(drawn.shape), where=rows > 0))
+
+    def resampled(positive: Floats, negative: Floats) -> Floats:
+        steps = np.diff(positive[cuts]) * factors[0] + np.diff(negative[cuts]) * factors[1]
+        return np.hstack([np.zeros((BOOTSTRAPS, 1)), np.cumsum(steps, axis=1)])
+
+    called, yes = resampled(curve.tp, curve.fp), resampled(mistakes.yes_positive, mistakes.yes_negative)
+    no = resampled(mistakes.no_positive, mistakes.no_negative)
+    above, below = _objective(called, request, yes, no)
+    lower, upper = allowed.lower[cuts], allowed.upper[cuts]
+    last = _last((curve.tp + curve.fp)[cuts], allowed.room)
+    table = _Minima(np.where(lower, below, np.inf))
+    totals = np.where(upper, above + table.over(np.arange(len(cuts)), last), np.inf)
+    best = totals.argmin(axis=1)
+    if not np.isfinite(totals.min()):
+        return None
+    ends = np.array([i + table.levels[0][sample, i : last[i] + 1].argmin() for sample, i in enumerate(best)])
+    z = scale.forward(curve.thresholds[cuts])
+    return Drawn(z[ends], z[best], scale)
 
 
 def _report(curve: ThresholdCurve, request: BandRequest, alpha: float, pair: tuple[int, int]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ MAX_PASSES = 50
 def global_threshold(problems: Sequence[Problem], average: Callable[[list[Confusion]], Floats]) -> tuple[float, float]:
     """Find the best single threshold for all labels, and the average that it reaches.
 
-    `average` gets a list of ``(tn, fp, fn, tp)``, one a label.
+    `average` gets a list of ``(tn, fp, fn, tp)``, one for each label.
     """
     grid = np.unique(
         np.concatenate([problem.curve.thresholds[problem.curve.spaced_cuts(GRID)] for problem in problems])

@@ -95,9 +95,6 @@ def make_optimizer(optimizer: Optimizer) -> Any:
     return made
 
 
-describe = parse_optimizer  # until all callers use the new name
-
-
 def member_optimizer(settings: Settings, member: Member) -> Any:
     """Return a new Keras optimizer with the member's rates."""
     schedule = None if isinstance(settings.schedule, str) else settings.schedule
@@ -110,7 +107,7 @@ def stacked_optimizer(config: dict[str, Any], flat: Any) -> tuple[Callable[[list
     import tensorflow as tf
 
     class MemberRates(keras.optimizers.schedules.LearningRateSchedule):
-        """Hands the optimizer the rates of the step being traced, one a member."""
+        """Hands the optimizer the rates of the step being traced, one for each member."""
 
         now: Any = 0.0
 

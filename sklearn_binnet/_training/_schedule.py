@@ -91,7 +91,12 @@ SCHEDULES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 def rate_factors(schedule: str, total_steps: int) -> NDArray[np.float32]:
-    """Return the share of the learning rate at every step of the training, (total_steps,)."""
+    """Return the share of the learning rate at every step of the training, (total_steps,).
+
+    A single step has the whole rate: a schedule that starts at 0 would not move a weight.
+    """
+    if total_steps <= 1:
+        return np.ones(total_steps, dtype=np.float32)
     return SCHEDULES[schedule](np.arange(total_steps) / max(total_steps, 1)).astype(np.float32)
 
 

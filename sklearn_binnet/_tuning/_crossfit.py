@@ -31,6 +31,7 @@ from sklearn_binnet._compat import BaseSearchCV, _check_method_params, _num_samp
 from sklearn_binnet._telling import tell
 
 Rows = NDArray[np.intp]
+PREDICTORS = ("classifier", "regressor")
 
 
 class HeldOut(NamedTuple):
@@ -201,10 +202,10 @@ def use_prefit(estimator: Any, X: Any, y: NDArray[Any], methods: Sequence[str]) 
 
 def _tell_if_seen(estimator: Any, values: NDArray[Any]) -> None:
     """Warn where a fitted estimator seems to have been fitted on the rows that it gives these probabilities of."""
-    estimator = _thawed(estimator)
     if _looks_seen(estimator, values):
         tell(
-            f"The rows look like those that this {type(last_step(estimator)).__name__} was fitted on: its predictions "
+            f"The rows look like those that this {type(_last_fitted_step(estimator)).__name__} was fitted on: its "
+            "predictions "
             "follow its out-of-fold probabilities, row by row. Scores of rows that a model has seen are too good to "
             "choose a threshold by. Pass cv='oof' to use the out-of-fold ones, or rows that it has not seen.",
             stacklevel=4,
@@ -220,7 +221,7 @@ def _thawed(estimator: Any) -> Any:
 
 def _looks_seen(estimator: Any, values: NDArray[Any]) -> bool:
     """Return whether probabilities follow the out-of-fold ones that the estimator holds of as many rows."""
-    if len(getattr(last_step(estimator), "oof_proba_", ())) != len(values):
+    if len(getattr(_last_fitted_step(estimator), "oof_proba_", ())) != len(values):
         return False
     rows, own, _ = _own_fold(estimator)
     own, values = (part - part.mean(axis=0) for part in (own, np.asarray(values[rows], dtype=np.float64)))
@@ -234,7 +235,8 @@ def use_own(estimator: Any, X: Any, methods: Sequence[str], groups: NDArray[np.i
     if shortcoming is not None:
         raise ValueError(
             f"When cv='oof', `estimator` must hold out-of-fold probabilities of each row of X in `oof_proba_`; this "
-            f"{type(last_step(estimator)).__name__} {shortcoming}. Pass the rows it was fitted on, or another cv."
+            f"{type(_last_fitted_step(estimator)).__name__} {shortcoming}. Pass the rows it was "
+            "fitted on, or another cv."
         )
     if methods[0] != "predict_proba":
         raise ValueError(
@@ -246,12 +248,12 @@ def use_own(estimator: Any, X: Any, methods: Sequence[str], groups: NDArray[np.i
 
 def _shortcoming(estimator: Any, n_samples: int, groups: NDArray[np.intp] | None = None) -> str | None:
     """Say why the `oof_proba_` of a fitted estimator cannot serve for as many rows, in groups; None where they can."""
-    proba = getattr(last_step(estimator), "oof_proba_", None)
+    proba = getattr(_last_fitted_step(estimator), "oof_proba_", None)
     if proba is None:
         return "has none"
     if len(proba) != n_samples:
         return f"has those of {len(proba)} rows, and X has {n_samples}"
-    if groups is not None and _cuts_groups(getattr(last_step(estimator), "oof_fold_", None), groups):
+    if groups is not None and _cuts_groups(getattr(_last_fitted_step(estimator), "oof_fold_", None), groups):
         return "has those of folds that cut `groups`, as far as is known: it must be fitted with the same groups"
     if _keeps_rows_and_secrets(estimator):
         return None
@@ -282,7 +284,7 @@ def may_hold_out(estimator: Any) -> bool:
     single = n_estimators is None and getattr(step, "model", None) is not None and getattr(step, "cv", None) is None
     if n_estimators == 1 or single or not _keeps_rows_and_secrets(estimator):
         return False
-    return not hasattr(last_step(clone(estimator)), "oof_proba_")
+    return not hasattr(_last_fitted_step(clone(estimator)), "oof_proba_")
 
 
 def _keeps_rows_and_secrets(model: Any) -> bool:
@@ -291,6 +293,7 @@ def _keeps_rows_and_secrets(model: Any) -> bool:
     Not behind a step that learns from y, as it has seen the labels of every fold; nor in a pipeline of another
     kind, which may resample rows.
     """
+    model = _thawed(model)
     if not isinstance(model, Pipeline):
         return True
     return type(model) is Pipeline and all(never_sees_y(step) for _, step in model.steps[:-1])
@@ -300,7 +303,8 @@ def never_sees_y(step: Any) -> bool:
     """Return whether it is known that a transformer, and all that it is made of, learns nothing from y.
 
     It is known of scikit-learn's own transformers, by their tags. A class from elsewhere may use y whatever its
-    signature says.
+    signature says. Searches and the transformers of `sklearn.cross_decomposition` use it, though their tags do not
+    require it.
     """
     if step is None or isinstance(step, str):  # "passthrough" and "drop"
         return True
@@ -308,7 +312,10 @@ def never_sees_y(step: Any) -> bool:
         return False
     from sklearn.feature_selection import SelectorMixin  # late: it brings half of scikit-learn along
 
-    if isinstance(step, SelectorMixin) or get_tags(step).target_tags.required:
+    tags = get_tags(step)
+    if isinstance(step, SelectorMixin | BaseSearchCV) or tags.target_tags.required or tags.estimator_type in PREDICTORS:
+        return False
+    if type(step).__module__.startswith("sklearn.cross_decomposition."):  # their tags say that they need no y
         return False
     return all(never_sees_y(part) for value in step.get_params(deep=False).values() for part in _parts(value))
 
@@ -322,10 +329,11 @@ def _parts(value: Any) -> list[Any]:
 
 def _own_fold(model: Any) -> HeldOut:
     """Return one fold of all rows, from the out-of-fold probabilities that a model holds."""
-    classes, proba = model.classes_, np.asarray(last_step(model).oof_proba_)
+    step = _last_fitted_step(model)
+    classes, proba = model.classes_, np.asarray(step.oof_proba_)
     if proba.ndim == 1:
         # One column is P(positive class of the model), which need not be its last class.
-        positive = getattr(last_step(model), "pos_label_", None)
+        positive = getattr(step, "pos_label_", None)
         flip = positive is not None and positive == classes[0] != classes[1]
         proba = np.column_stack([proba, 1 - proba] if flip else [1 - proba, proba])
     rows = np.flatnonzero(np.isfinite(proba).all(axis=1))
@@ -348,7 +356,7 @@ def fit_folds(
     If the estimator, or the last step of a pipeline, has a method ``fit_many(fits) -> list of fitted estimators``,
     all fits are handed to it at once, as a list of ``(X, y, fit_params)``; it is called on an unfitted clone and keeps
     their order. In a pipeline each fit gets rows that were transformed by transformers fitted on these rows alone.
-    Parameters of `fit` with one value a row are cut to the rows of each fit.
+    Parameters of `fit` with one value for each row are cut to the rows of each fit.
     """
     fit_params = fit_params or {}
     if len(row_sets) > 1:
@@ -425,6 +433,11 @@ def last_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
+def _last_fitted_step(estimator: Any) -> Any:
+    """Return the last step of a pipeline, frozen or not, or the estimator itself."""
+    return _thawed(last_step(_thawed(estimator)))
+
+
 # ------------------------------------------------------------------ scores
 
 
@@ -450,7 +463,7 @@ def average_response(models: Sequence[Any], X: Any, methods: Sequence[str]) -> N
 
 
 def _stack_labels(values: list[NDArray[Any]], classes: Any) -> NDArray[Any]:
-    """Return one array (n, L) of the probability of 1 from a list of arrays, one a label."""
+    """Return one array (n, L) of the probability of 1 from a list of arrays, one for each label."""
     columns = []
     for proba, known in zip(values, classes, strict=True):
         hit = np.flatnonzero(np.asarray(known) == 1)

@@ -269,8 +269,8 @@ def check_row_costs(
     values = _numbers(costs)
     if values.shape[:1] != (n_samples,) or values.shape[1:] not in ((2,), (4,), (2, 2)):
         raise ValueError(
-            f"`costs` in {method} must have one entry a row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) for "
-            f"tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. {otherwise}"
+            f"`costs` in {method} must have one entry for each row ({n_samples}), with shape (n, 2) for fp, fn; (n, 4) "
+            f"for tn, fp, fn, tp; or (n, 2, 2); got shape {values.shape}. {otherwise}"
         )
     if values.shape[1:] == (2,):
         zeros = np.zeros(n_samples)

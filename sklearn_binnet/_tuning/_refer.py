@@ -98,26 +98,28 @@ def _parse_bounds(constraint: Any) -> list[th.Constraint]:
 
 
 def refer(
-    evidence: Evidence, request: th.BandRequest | None, confidence_level: float, matrix: Any, by_row: bool
+    evidence: Evidence, request: th.BandRequest | None, confidence_level: float, costs: Any, stable: bool, seed: int
 ) -> tuple[tuple[float, float] | None, dict[str, Any] | None]:
     """Return the band of one label and what it comes to; None twice where no band is asked for.
 
-    A mistake costs what `matrix` says, or what the rows say if they may (`by_row`), or else 1.
+    A mistake costs 1 where `costs` is None, or what that matrix says, or what the rows say where it is "rows".
     """
     if request is None:
         return None, None
     curve = evidence.curve
-    tn, fp, fn, tp = curve.counts.confusion()
-    if by_row and evidence.row_costs is not None:
+    if isinstance(costs, str) and evidence.row_costs is not None:
         weight = np.ones(len(evidence.scores)) if evidence.weight is None else evidence.weight
-        c_tn, c_fp, c_fn, c_tp = evidence.row_costs.T
-        yes = curve.accumulate(weight * np.where(evidence.positive, c_tp, c_fp))
-        no = curve.accumulate(weight * np.where(evidence.positive, c_fn, c_tn))
-        no = no[-1] - no
+        positive = evidence.positive
+        sums = [
+            curve.accumulate(weight * cost * rows)
+            for cost, rows in zip(evidence.row_costs.T, (~positive, ~positive, positive, positive), strict=True)
+        ]
+        c_tn, c_fp, c_fn, c_tp = sums
+        mistakes = th.Mistakes(c_tp, c_fp, c_fn[-1] - c_fn, c_tn[-1] - c_tn)
     else:
-        (c_tn, c_fp), (c_fn, c_tp) = ((0.0, 1.0), (1.0, 0.0)) if matrix is None else matrix
-        yes, no = c_fp * fp + c_tp * tp, c_tn * tn + c_fn * fn
-    band = th.find_band(curve, request, confidence_level, yes, no)
+        mistakes = th.Mistakes.of_matrix(curve) if costs is None else th.Mistakes.of_matrix(curve, costs)
+    probability = evidence.probability
+    band = th.find_band(curve, request, confidence_level, mistakes, stable=stable, probability=probability, seed=seed)
     return (band.low, band.high), band.report
 
 

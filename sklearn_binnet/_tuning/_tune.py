@@ -123,6 +123,10 @@ def resolve_request(
         )
     band = parse_abstain(abstain)
     matrix = matrix if objective.is_cost else None
+    if band is not None and thresholds is not None:
+        raise ValueError(
+            "`thresholds` are the candidates of a single threshold, and `abstain` chooses two among all; leave one out."
+        )
     parity = parse_groups(groups)
     if parity and (several or objective.metric is None or thresholds is not None or any(constraints) or band):
         raise ValueError(
@@ -227,7 +231,8 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         folds = _fold_thresholds(part, objective, constraints, level)
         report = th.report(part.curve, constraints, choice.threshold, outcome)
         tuned = (choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report)
-        band = refer(part, request.band, level, request.matrix, objective.is_cost)
+        priced = "rows" if objective.is_cost and part.row_costs is not None else request.matrix
+        band = refer(part, request.band, level, priced, request.selection != "argmax", seed)
         groups = (
             _choose_groups(part, problems[0], objective, request, choice.threshold) if request.parity else (None,) * 2
         )

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._labels import deciding_estimator, own_pos_label
+from sklearn_binnet._labels import (
+    binary_labels,
+    deciding_estimator,
+    is_one_hot,
+    own_pos_label,
+    predicts_several,
+)
 
 
 def of_label(values: Any, label: int | None, estimator: Any) -> Any:
@@ -58,9 +65,10 @@ def turned(threshold: float, probability: bool) -> float:
 
 def is_positive(y: Any, pos_label: Any) -> NDArray[np.bool_]:
     """Return which rows are of the positive class."""
+    y = binary_labels(y) if is_one_hot(y) else y
     kind = type_of_target(y, input_name="y_true")
     if kind != "binary":
-        raise ValueError(f"y must hold two classes, one label a row; got a target of type {kind}.")
+        raise ValueError(f"y must hold two classes, one label for each row; got a target of type {kind}.")
     y = column_or_1d(y)
     classes = np.unique(y)
     if pos_label is None:
@@ -82,12 +90,21 @@ def response_method_of(estimator: Any) -> str:
     return method
 
 
+def read_targets(estimator: Any, X: Any, y: Any) -> tuple[Any, bool]:
+    """Return y as the fitted classifier reads it, and whether it holds several labels."""
+    if np.ndim(y) != 2 or np.shape(y)[1] < 2:
+        return y, False
+    if is_one_hot(y) and not predicts_several(estimator, X):
+        return binary_labels(y), False
+    return y.toarray() if sparse.issparse(y) else np.asarray(y), True
+
+
 def responses(estimator: Any, method: str, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
     """Return which rows are positive, and the scores of the positive class."""
     response = np.asarray(getattr(estimator, method)(X), dtype=float)
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
         check_label(label, np.shape(y)[1])
-        return np.asarray(y)[:, label] == 1, response[:, label]
+        return y[:, label] == 1, response[:, label]
     check_label(label, 0)
     classes = estimator.classes_
     positive = is_positive(y, pos_label)

@@ -18,6 +18,7 @@ from sklearn_binnet.plotting._responses import (
     is_positive,
     of_label,
     positive_label_of,
+    read_targets,
     response_method_of,
     responses,
     threshold_of,
@@ -72,7 +73,10 @@ class ThresholdCurveDisplay:
     --------
     >>> from sklearn_binnet.plotting import ThresholdCurveDisplay
     >>> display = ThresholdCurveDisplay.from_predictions(
-    ...     [0, 0, 1, 0, 1, 1], [0.1, 0.2, 0.4, 0.5, 0.7, 0.9], metrics=["precision", "recall"], threshold=0.6
+    ...     [0, 0, 1, 0, 1, 1],
+    ...     [0.1, 0.2, 0.4, 0.5, 0.7, 0.9],
+    ...     metrics=["precision", "recall"],
+    ...     threshold=0.6,
     ... )
     >>> display.ax_.get_xlabel()
     'threshold'
@@ -276,7 +280,7 @@ class ThresholdCurveDisplay:
                 "bands='bootstrap', or from_predictions with `folds`."
             )
         method = response_method_of(estimator)
-        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        y, several = read_targets(estimator, X, y)
         own: Any = None if several else positive_label_of(estimator)
         if pos_label is None:
             pos_label = own

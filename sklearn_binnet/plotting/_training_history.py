@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting._style import COLOURS, DASHES, in_words, pyplot
 
 _SETS = (("training", "", COLOURS[0], DASHES[1]), ("validation", "val_", COLOURS[1], DASHES[0]))
@@ -96,17 +97,14 @@ class TrainingHistoryDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        inner = estimator
-        while not hasattr(inner, "history_"):
-            if hasattr(inner, "steps"):
-                inner = inner.steps[-1][1]
-            elif hasattr(inner, "estimator_"):
-                inner = inner.estimator_
-            else:
-                raise ValueError(
-                    f"`estimator` must be a fitted BinaryNetClassifier, or a pipeline or a tuner around one; "
-                    f"{type(inner).__name__} has no history_."
-                )
+        inner, _ = deciding_estimator(estimator, fitted=True)
+        while not hasattr(inner, "history_") and hasattr(inner, "estimator_"):  # a tuner
+            inner, _ = deciding_estimator(inner.estimator_, fitted=True)
+        if not hasattr(inner, "history_"):
+            raise ValueError(
+                "`estimator` must be a fitted BinaryNetClassifier, or a pipeline, a search or a tuner around one; "
+                f"{type(inner).__name__} has no history_."
+            )
         members = getattr(inner, "histories_", None)
         display = cls(
             inner.history_,
