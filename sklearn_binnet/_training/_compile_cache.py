@@ -236,10 +236,10 @@ class CompileCache:
 
 @contextlib.contextmanager
 def function_names(suffix: Callable[[], str]) -> Iterator[None]:
-    """Let TensorFlow and Keras give names that depend on `suffix` and on the names inside this block alone.
+    """Let TensorFlow name the functions that this thread traces by `suffix`.
 
-    TensorFlow numbers the functions that it traces, and Keras its layers and optimizers, over all that ran before in
-    the process. These numbers are part of what XLA compiles. Other threads keep TensorFlow's own names.
+    It numbers them otherwise over all that ran before in the process, and the numbers are part of what XLA compiles.
+    Other threads keep TensorFlow's own names. (Keras numbers layers and optimizers; a program gives them names.)
     """
     from tensorflow.python.eager.polymorphic_function import concrete_function
     from tensorflow.python.ops import control_flow_util_v2, custom_gradient
@@ -267,22 +267,6 @@ def function_names(suffix: Callable[[], str]) -> Iterator[None]:
     finally:
         for module, name, usual in before:
             setattr(module, name, usual)
-
-
-@contextlib.contextmanager
-def fresh_keras_names() -> Iterator[None]:
-    """Let Keras number layers and optimizers from the beginning, in this thread and block, if programs are kept."""
-    if _active is None:
-        yield
-        return
-    from keras.src.backend.common import global_state
-
-    before = global_state.get_global_attribute("object_name_uids")
-    global_state.set_global_attribute("object_name_uids", None)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute("object_name_uids", before)
 
 
 def _tensorflow_version() -> str:

@@ -165,13 +165,13 @@ class Program:
 
         self._lock = threading.Lock()
         self._network, self._metrics, self.members = network, metrics, members
-        with isolated_random(0, network.own_code), _compile_cache.fresh_keras_names():
+        with isolated_random(0, network.own_code):
             self._model, self.dropout_rates = trainable_copy(network.build())
-            if not self._model.built:
-                self._model.build((None, n_features))
-            self.layout = Layout(self._model)
-            self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
-            self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
+        if not self._model.built:
+            self._model.build((None, n_features))
+        self.layout = Layout(self._model)
+        self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
+        self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
         self._key = network.key, json.dumps(optimizer, sort_keys=True, default=str), members, n_features, metrics.key
         self._xla = xla
