@@ -40,7 +40,7 @@ def outcome(labels):
 # out-of-fold probability for every training row (`oof_proba_`). With ``cv="oof"`` the
 # tuner reads those, and nothing is trained again.
 
-clf = BinaryNetClassifier(hidden_layer_sizes=(64,), n_estimators=5, random_state=0)
+clf = BinaryNetClassifier(hidden_layer_sizes=(64,), retrieval=False, random_state=0)
 clf.fit(X_train, y_train)
 tuner = ThresholdTunerCV(
     clf, cv="oof", refit=False, scoring="cost", costs=COSTS, random_state=0

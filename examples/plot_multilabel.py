@@ -93,6 +93,7 @@ clf = BinaryNetClassifier(
     model=lambda: network("sigmoid"),
     encoding="standardize",
     n_estimators=5,
+    retrieval=False,
     epochs=40,
     random_state=0,
 ).fit(X_train, Y_train)

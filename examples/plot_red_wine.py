@@ -90,6 +90,7 @@ for seed in range(3):
         epochs=40,
         early_stopping=False,
         n_estimators=5,
+        retrieval=False,
         random_state=seed,
     ).fit(X_train, Y_train)
     proba = clf.predict_proba(X_valid)

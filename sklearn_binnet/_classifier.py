@@ -44,6 +44,7 @@ from sklearn_binnet._labels import (
 from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
+from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import (
     Table,
     dense,
@@ -92,6 +93,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     out-of-fold probability from the network that was not trained on it, and these probabilities calibrate the
     predictions.
 
+    Beside each network, a retrieval member is trained on the same rows. It answers with a vote of the training rows
+    that are nearest in an embedding that it learns. The out-of-fold predictions say how much weight networks and
+    retrieval members get.
+
     Parameters
     ----------
     model : None, callable, keras.Model or scikeras.wrappers.KerasClassifier, default=None
@@ -115,8 +120,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         as they are. "auto" is "piecewise_linear" for the built-in network and "standardize" for `model`. The encoding
         is learnt from the columns of the training rows and never from `y`; several networks share one that is learnt
         from all rows. Categories become columns or embeddings in any case.
-    n_bins : int, default=8
+    n_bins : int or None, default=None
         Number of bins of each column for "piecewise_linear", at least 2. Columns with few distinct values have fewer.
+        None takes 8. Beside retrieval members, which see 8 in any case, it takes up to 64, as many as make about 1,024
+        encoded columns at most.
     categorical_features : "from_dtype", array-like of int, bool or str, or None, default="from_dtype"
         Which columns hold categories. "from_dtype" takes the columns of a table (pandas, polars, pyarrow or any other
         that narwhals knows) that hold strings or categories; booleans count as numbers. An array names columns by
@@ -156,10 +163,22 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         What makes the folds, such as ``GroupKFold(5)``: one network is trained for each, which is stopped by the rows
         that the fold leaves out. No row may be left out twice. None makes stratified folds, which keep the `groups`
         that `fit` gets together.
-    calibration : "temperature" or None, default="temperature"
-        "temperature" is temperature scaling [5]_, fitted for each label on the out-of-fold predictions, with the
-        weights of the loss. A single network has no out-of-fold predictions and is not calibrated. `warm_start` and
-        `partial_fit` keep the temperature of the fit they go on from.
+    calibration : {"stacking", "temperature"} or None, default="stacking"
+        What the out-of-fold predictions are used for, for each label and with the weights of the loss. "temperature" is
+        temperature scaling [5]_. "stacking" also learns the shares of networks and retrieval members, `member_weights_`
+        [6]_; without retrieval members it is the same as "temperature". Under "temperature" and None the shares are
+        equal. Where `X_val` is given, or a single network holds rows out, there are no out-of-fold predictions: these
+        rows then give the shares and the temperature, if there are retrieval members, and otherwise nothing is
+        calibrated. `warm_start` and `partial_fit` keep shares and temperature of the fit they go on from.
+    retrieval : {"auto"} or bool, default="auto"
+        Whether there are retrieval members beside the networks. Each embeds rows by a matrix, and lets the training
+        rows vote for their label with weight exp(-distance); the odds of a small network count as some votes more. All
+        of it is trained together, on the rows of the network beside it [7]_. Its recipe is its own: `encoding`,
+        `n_bins`, the layers, the optimizer and the learning rate describe the networks alone; `epochs` (12 at most),
+        `batch_size`, early stopping and weights of rows and classes hold for both. "auto" is True for several networks
+        of the built-in kind. `partial_fit` trains the networks alone. A fitted classifier, and its file, then hold up
+        to 2,048 embedded training rows for each member with their labels. False holds none, trains and predicts
+        several times faster, and is a little worse on most tables.
     early_stopping : bool, default=True
         Whether training stops when the validation loss has not improved for `patience` epochs; the weights of the best
         epoch are kept. The validation rows are the fold that is left out, those held out, or those given to `fit`.
@@ -225,7 +244,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     oof_proba_ : ndarray of shape (n_samples,) or (n_samples, n_labels)
         Out-of-fold probability of the positive label for the training rows in their order, calibrated, NaN for rows of
         weight 0 and for rows that no fold of `cv` leaves out. It exists only if several networks were trained and `fit`
-        made the folds itself. The fold of a row also chose the epoch of its network. For a single network these
+        made the folds itself. With retrieval members, the shares and the temperature behind it come from the other
+        folds. The fold of a row also chose the epoch of its network. For a single network these
         probabilities are therefore optimistic (by a tenth in log-loss on ten real tables); for the mean of all
         networks, which predicts, they are about right. Where several rows belong together, as those of one patient,
         they are far too good unless `fit` gets `groups`.
@@ -234,11 +254,17 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         `oof_proba_` is NaN. It exists where `oof_proba_` does.
     temperature_ : ndarray of shape (n_labels,)
         What log-odds are divided by; 1 where nothing was calibrated.
+    member_weights_ : ndarray of shape (2, n_labels)
+        The shares of the networks and of the retrieval members in the log-odds of each label, which sum to 1. It exists
+        only if there are retrieval members.
+    retrieval_histories_ : list of dict
+        The history of each retrieval member, without metrics; empty if there are none. Other attributes that speak of a
+        training, such as `history_`, are about the networks.
     model_ : keras.Model
         Keras model from raw columns (of a table with categories: from what `to_matrix` returns) to the final
         probability. It is built when it is asked for.
     models_ : list of keras.Model
-        The single networks, likewise, without the temperature.
+        The single networks and then the retrieval members, likewise, without the temperature.
 
     See Also
     --------
@@ -255,6 +281,10 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     .. [4] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular Deep Learning",
        NeurIPS 2022.
     .. [5] C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On Calibration of Modern Neural Networks", ICML 2017.
+    .. [6] L. Breiman, "Stacked Regressions", Machine Learning 24, 1996.
+    .. [7] Kernel smoothing after E. A. Nadaraya and G. S. Watson (1964) with a learnt metric, as in H.-J. Ye,
+       H.-H. Yin, D.-C. Zhan, W.-L. Chao, "Revisiting Nearest Neighbor for Tabular Data: A Deep Tabular Baseline Two
+       Decades Later", ICLR 2025, but shrunk to a network and trained with it.
 
     Examples
     --------
@@ -301,7 +331,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "hidden_layer_sizes": ["array-like"],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "encoding": [StrOptions({"auto", *ENCODINGS}), None],
-        "n_bins": [Interval(Integral, 2, None, closed="left")],
+        "n_bins": [Interval(Integral, 2, None, closed="left"), None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "batch_normalization": ["boolean"],
@@ -313,7 +343,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "epochs": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
         "cv": [HasMethods(["split"]), None],
-        "calibration": [StrOptions({"temperature"}), None],
+        "calibration": [StrOptions({"stacking", "temperature"}), None],
+        "retrieval": [StrOptions({"auto"}), "boolean"],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "patience": [Interval(Integral, 1, None, closed="left")],
@@ -335,7 +366,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         hidden_layer_sizes: Sequence[int] = (128, 128, 128),
         activation: str = "selu",
         encoding: str | None = "auto",
-        n_bins: int = 8,
+        n_bins: int | None = None,
         categorical_features: Any = "from_dtype",
         dropout: float | Sequence[float] = 0.0,
         batch_normalization: bool = False,
@@ -347,7 +378,8 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         epochs: int | None = None,
         n_estimators: int | None = None,
         cv: Any = None,
-        calibration: str | None = "temperature",
+        calibration: str | None = "stacking",
+        retrieval: str | bool = "auto",
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         patience: int = 10,
@@ -378,6 +410,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_estimators = n_estimators
         self.cv = cv
         self.calibration = calibration
+        self.retrieval = retrieval
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.patience = patience
@@ -835,7 +868,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _store(self, prepared: _Prepared, result: FittedNetworks) -> None:
         """Set the attributes of a fitted classifier, all of them plain data."""
         target, trained = prepared.target, result.trained
-        for stale in ("_keras", "oof_proba_", "oof_fold_", "pos_label_"):
+        for stale in ("_keras", "oof_proba_", "oof_fold_", "pos_label_", "member_weights_"):
             self.__dict__.pop(stale, None)
         for name, value in _what_predicts(result.networks, target).items():
             setattr(self, name, value)
@@ -852,6 +885,9 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.n_iter_ = max(t.n_epochs for t in trained)
         self.best_iter_ = [t.best_epoch for t in trained]
         self.temperature_ = result.networks.temperature.copy()
+        self.retrieval_histories_ = [t.history for t in result.retrieval]
+        if isinstance(result.networks, Stack):
+            self.member_weights_ = result.networks.shares.copy()
         if result.out_of_fold is not None:
             out_of_fold = np.full((prepared.n_rows, target.n_labels), np.nan)
             out_of_fold[prepared.used] = result.out_of_fold

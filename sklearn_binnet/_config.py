@@ -57,7 +57,7 @@ class FitConfig:
     encoding: str | None
     encoding_given: bool
     """Whether the user chose the encoding; otherwise a fit that goes on keeps the one it finds."""
-    n_bins: int
+    n_bins: int | None
     optimizer: Optimizer | None
     """None if the user said nothing."""
     learning_rate: float | None
@@ -74,6 +74,8 @@ class FitConfig:
     cv: Any
     """The splitter that makes the folds of the networks, or None."""
     calibration: str | None
+    retrieval: bool | str
+    """Whether there are retrieval members beside the networks; "auto" waits for the folds."""
     early_stopping: bool
     validation_fraction: float
     patience: int
@@ -150,6 +152,7 @@ class FitConfig:
             n_estimators_given=params["n_estimators"],
             cv=params["cv"],
             calibration=params["calibration"],
+            retrieval=_retrieval(params["retrieval"]),
             early_stopping=bool(params["early_stopping"]) and not stream,
             validation_fraction=params["validation_fraction"],
             patience=min(params["patience"], epochs),  # longer waiting is the same, and may overflow TensorFlow's int32
@@ -176,6 +179,20 @@ class FitConfig:
         if self.model is None and not self.stream:
             return min(bucket(-(-n_rows // 4)), 256)
         return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
+
+    def n_bins_for(self, n_rows: int, n_columns: int, retrieval: bool) -> int:
+        """Return the bins of a column of numbers.
+
+        The default is 8. Beside retrieval members it is 64, and fewer where the encoded columns would be more than
+        about a thousand, or their values more than memory should hold.
+        """
+        if self.n_bins is not None:
+            return self.n_bins
+        if not retrieval:
+            return constants.N_BINS
+        values = constants.MAX_BINNED_VALUES // n_rows
+        room = min(constants.MAX_BINNED_COLUMNS, values) // max(n_columns, 1)
+        return int(np.clip(room, constants.N_BINS, constants.N_BINS_BESIDE_RETRIEVAL))
 
     def optimizer_for(self, compiled: Optimizer | None) -> Optimizer:
         """Return the optimizer with its rates; `compiled` is the one that the user's model was compiled with."""
@@ -207,6 +224,8 @@ class FitConfig:
                 unused["learning_rate_schedule"] = (
                     "partial_fit keeps the learning rate constant, since a stream has no last step to plan for"
                 )
+            if self.retrieval is True:
+                unused["retrieval"] = "partial_fit keeps no rows that could vote"
         else:
             if self.encoding != "piecewise_linear":
                 unused["n_bins"] = f"only encoding='piecewise_linear' has bins, and here it is {self.encoding!r}"
@@ -248,6 +267,10 @@ def _with_wrapper(
 
     given = wrapper_parameters(params["model"], n_features, n_labels, n_rows)
     return dict(params) | {k: v for k, v in given.items() if _equal(params[k], defaults[k])}
+
+
+def _retrieval(value: Any) -> bool | str:
+    return "auto" if isinstance(value, str) else bool(value)
 
 
 def _equal(value: Any, default: Any) -> bool:

@@ -2,7 +2,9 @@
 
 `fit_networks` is the way in and reads like the fit itself: the rows are split, the encoding of the columns is learnt,
 the network and its initial weights are made, all networks are trained side by side, and their out-of-fold predictions
-give the temperature. Nothing else in the package calls the training engine.
+give the temperature. Beside the networks there may be a second family, the retrieval members: one for each network,
+with the same rows. Then the out-of-fold predictions also give the share of each family. Nothing else in the package
+calls the training engine.
 """
 
 from __future__ import annotations
@@ -13,21 +15,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
 from sklearn_binnet._config import FitConfig
 from sklearn_binnet._files._plain import stored
 from sklearn_binnet._folds import Fold, given_folds, left_out_folds, one_fold
+from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
-from sklearn_binnet._networks._constants import MAX_ONE_HOT
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted
+from sklearn_binnet._networks._retrieval import RetrievalNetwork
+from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._telling import tell
 from sklearn_binnet._training._compiled import steps_done
 from sklearn_binnet._training._engine import train
+from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
+from sklearn_binnet._training._schedule import bucket
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
 
 _DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
@@ -57,6 +63,16 @@ class Rows:
     def __len__(self) -> int:
         return len(self.X)
 
+    def at(self, places: NDArray[Any]) -> Rows:
+        """Return some of the rows."""
+        return Rows(
+            self.X[places],
+            self.targets[places],
+            self.sample_weight[places],
+            self.target_weights[places],
+            self.n_levels,
+        )
+
 
 @stored
 @dataclass(frozen=True)
@@ -80,6 +96,8 @@ class FittedNetworks(NamedTuple):
     networks: Fitted
     """Trained and calibrated, as plain arrays and numbers."""
     trained: list[Trained]
+    retrieval: list[Trained]
+    """The retrieval members; empty where there are none."""
     out_of_fold: NDArray[np.float64] | None
     """(n, L): P(yes) of each row by the network that was not trained on it, NaN where all were; None without folds."""
     left_out_by: NDArray[np.intp] | None
@@ -92,7 +110,7 @@ class FittedNetworks(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """A fit that is laid out but not trained."""
+    """A family of networks of one fit that is laid out but not trained."""
 
     config: FitConfig
     rows: Rows
@@ -113,33 +131,38 @@ def fit_networks(
     """Train the networks of one fit.
 
     `on_epoch` is called after each epoch, with what is known and a function that returns the networks as they are then;
-    if it returns True, the training ends.
+    if it returns True, the training ends. It follows the networks, and not the retrieval members after them.
     """
-    layout = _lay_out(config, rows, start)
+    layouts = _lay_out(config, rows, start)
     watch = None
     if on_epoch is not None:
 
         def watch(report: EpochReport) -> bool:
-            return on_epoch(report, lambda: layout.network.fitted(report.weights()))
+            return on_epoch(report, lambda: layouts[0].network.fitted(report.weights()))
 
-    (trained,) = _train([layout], watch)
-    return _calibrated(layout, trained)
+    trained = _train(layouts[:1], watch) + _train(layouts[1:], None)
+    return _put_together(layouts, trained, start)
 
 
 def fit_side_by_side(
     fits: Sequence[tuple[FitConfig, Rows, Start | None]], on_epoch: Callable[[EpochReport], bool] | None = None
 ) -> list[FittedNetworks]:
     """Train several fits of one estimator at once; each gives what `fit_networks` would, up to the rounding of sums."""
-    layouts = [_lay_out(*fit) for fit in fits]
-    return [_calibrated(*pair) for pair in zip(layouts, _train(layouts, on_epoch), strict=True)]
+    laid_out = [_lay_out(*fit) for fit in fits]
+    networks = iter(_train([layouts[0] for layouts in laid_out], on_epoch))
+    retrieval = iter(_train([layout for layouts in laid_out for layout in layouts[1:]], None))
+    return [
+        _put_together(layouts, [next(networks), *(next(retrieval) for _ in layouts[1:])], start)
+        for layouts, (_, _, start) in zip(laid_out, fits, strict=True)
+    ]
 
 
 # ------------------------------------------------------------------ before the training
-def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
-    """Split the rows, learn the encoding, make the network, and say how each of its members is trained."""
+def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> list[_Layout]:
+    """Split the rows, and lay out the family of networks and that of retrieval members, if there is one."""
     n_estimators = config.n_estimators
     if start is not None and config.n_estimators_given in (None, start.n_estimators_given):
-        n_estimators = len(start.networks.weights)
+        n_estimators = len(start.networks.families[0].weights)
     folds = None
     if config.cv is not None and rows.validation is None and not config.stream:
         folds = given_folds(config.cv, rows.X, rows.targets, rows.groups, config.n_estimators_given)
@@ -147,8 +170,16 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     seeds = draw_seeds(config.random_state, (n_estimators + 1, 2))
     if folds is None:
         folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
-    seeds = seeds[: len(folds) + 1]
-    encoder = _encoder(config, rows, folds, start)
+    retrieval = _with_retrieval(config, len(folds), start)
+    networks = _lay_out_networks(config, rows, _of_family(start, 0), folds, seeds[: len(folds) + 1], retrieval)
+    return [networks, _lay_out_retrieval(networks, _of_family(start, 1))] if retrieval else [networks]
+
+
+def _lay_out_networks(
+    config: FitConfig, rows: Rows, start: Start | None, folds: list[Fold], seeds: NDArray[np.int64], retrieval: bool
+) -> _Layout:
+    """Learn the encoding, make the network, and say how each of its members is trained."""
+    encoder = _encoder(config, rows, folds, start, retrieval)
     network = _network(config, encoder, rows.targets, int(seeds[1, 0]))  # it draws the first weights by the way
     if len(folds) > 1:
         _tell_of_copies(config.callbacks, len(folds))
@@ -187,6 +218,97 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> _Layout:
     data = _encoded(encoder, rows)
     _check_weights(data, members)
     return _Layout(config, rows, start, folds, network, data, members, settings)
+
+
+def _of_family(start: Start | None, which: int) -> Start | None:
+    """Return what an earlier fit left of one of its families."""
+    if start is None or len(start.networks.families) <= which:
+        return None
+    families = start.networks.families
+    before = sum(len(family.weights) for family in families[:which])
+    states = start.optimizer_states[before : before + len(families[which].weights)]
+    optimizer = start.optimizer if which == 0 else parse_optimizer("adam").config
+    return replace(start, networks=families[which], optimizer_states=states, optimizer=optimizer)
+
+
+def _with_retrieval(config: FitConfig, n_networks: int, start: Start | None) -> bool:
+    """Return whether the networks get retrieval members beside them; what goes on has them if the earlier fit had."""
+    if config.stream:
+        return False
+    if start is not None:
+        there = len(start.networks.families) > 1
+        if config.retrieval is True and not there:
+            raise ValueError(
+                "retrieval=True has nothing to go on from: the last fit had no retrieval members. Use warm_start=False "
+                "to begin anew."
+            )
+        return there and config.retrieval is not False
+    if config.retrieval == "auto":
+        return config.model is None and n_networks > 1
+    return bool(config.retrieval)
+
+
+def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
+    """Say how the retrieval members are trained: one for each of the networks beside them, on the same rows.
+
+    Their recipe is their own (`_networks/_constants.py`), whatever the networks' is. They take over what says how long
+    the training may be, and what a row weighs.
+    """
+    config, rows = beside.config, beside.rows
+    encoder = _retrieval_encoder(beside, start)
+    data = _encoded(encoder, rows)
+    spec = Spec(
+        n_inputs=encoder.n_encoded - len(encoder.embedding_sizes),
+        hidden_layer_sizes=constants.RETRIEVAL_LAYERS,
+        activation="selu",
+        batch_normalization=False,
+        n_labels=data.y.shape[1],
+        scales_columns=True,
+        embedding_sizes=encoder.embedding_sizes,
+    )
+    no_dropout = (0.0,) * len(constants.RETRIEVAL_LAYERS)
+    voters = Data(*(a[: len(rows)] for a in (data.X, data.y, data.weights)))
+    network = RetrievalNetwork(BuiltinNetwork(spec, no_dropout, encoder), voters)
+    seeds = [_later_seed(member.seed, 1 << 20) for member in beside.members]
+    optimizer = parse_optimizer("adam")
+    settings = replace(
+        beside.settings,
+        epochs=min(config.epochs, constants.RETRIEVAL_EPOCHS),
+        batch_size=config.batch_size or min(bucket(-(-max(len(t) for t, _ in beside.folds) // 4)), 256),
+        optimizer=optimizer.config,
+        schedule="coslog4",
+        metrics=(),
+        callbacks=(),
+    )
+    members = [
+        replace(
+            member,
+            weights=network.initial_weights(seed) if start is None else start.networks.weights[k],
+            seed=seed,
+            learning_rate=constants.RETRIEVAL_STEP,
+            weight_decay=0.0,
+            dropout_rates=[],
+            optimizer_state=None if start is None else start.optimizer_states[k],
+        )
+        for k, (member, seed) in enumerate(zip(beside.members, seeds, strict=True))
+    ]
+    return beside._replace(start=start, network=network, data=data, members=members, settings=settings)
+
+
+def _retrieval_encoder(beside: _Layout, start: Start | None) -> ColumnEncoder:
+    """Return the encoder of the retrieval members: one of their own, or that of an earlier fit."""
+    rows = beside.rows
+    if start is not None:
+        return start.networks.encoder
+    training = beside.folds[0][0] if len(beside.folds) == 1 else np.arange(len(rows))
+    return ColumnEncoder.fit(
+        "piecewise_linear",
+        rows.X[training],
+        rows.sample_weight[training],
+        n_bins=constants.N_BINS,
+        n_levels=rows.n_levels,
+        max_one_hot=constants.MAX_ONE_HOT,
+    )
 
 
 def _split(config: FitConfig, rows: Rows, n_estimators: int, seed: int, going_on: bool) -> list[Fold]:
@@ -234,7 +356,9 @@ def _held(value: Any) -> str | None:
     return None if type(value).__module__.split(".")[0] in _DATA_MODULES else type(value).__name__
 
 
-def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None) -> ColumnEncoder:
+def _encoder(
+    config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start | None, retrieval: bool
+) -> ColumnEncoder:
     """Learn the encoding from the rows that are trained on, or take that of an earlier fit."""
     if start is not None:
         encoder: ColumnEncoder = start.networks.encoder
@@ -250,10 +374,18 @@ def _encoder(config: FitConfig, rows: Rows, folds: Sequence[Fold], start: Start 
         config.encoding,
         rows.X[training],
         rows.sample_weight[training],
-        n_bins=config.n_bins,
+        n_bins=config.n_bins_for(len(rows), _binned_columns(rows), retrieval),
         n_levels=rows.n_levels,
-        max_one_hot=MAX_ONE_HOT if config.model is None else MAX_LEVELS,  # a user's model embeds nothing
+        max_one_hot=constants.MAX_ONE_HOT if config.model is None else MAX_LEVELS,  # a user's model embeds nothing
     )
+
+
+def _binned_columns(rows: Rows) -> int:
+    """Return how many columns of numbers have more than two values, and bins for that reason."""
+    numbers = np.ones(rows.X.shape[1], bool) if not rows.n_levels else np.array(rows.n_levels) == 0
+    X = rows.X[:, numbers]
+    low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
+    return int(((low < X) & (high > X)).any(axis=0).sum())
 
 
 def _network(config: FitConfig, encoder: ColumnEncoder, targets: NDArray[np.float32], seed: int) -> Any:
@@ -326,14 +458,14 @@ def _train(layouts: Sequence[_Layout], on_epoch: Callable[[EpochReport], bool] |
     trained: list[list[Trained]] = [[] for _ in layouts]
     for places in groups.values():
         company = [layouts[i] for i in places]
-        data, members = _put_together(company)
+        data, members = _side_by_side(company)
         results = iter(train(company[0].network, data, members, replace(company[0].settings, on_epoch=on_epoch)))
         for i, one in zip(places, company, strict=True):
             trained[i] = [next(results) for _ in one.members]
     return trained
 
 
-def _put_together(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
+def _side_by_side(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
     """Return the rows of several fits one below the other, and members that find theirs there."""
     if len(layouts) == 1:
         return layouts[0].data, layouts[0].members
@@ -348,34 +480,138 @@ def _put_together(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
 
 
 # ------------------------------------------------------------------ after the training
-def _calibrated(layout: _Layout, trained: list[Trained]) -> FittedNetworks:
-    """Return the trained networks with their temperature, which the out-of-fold predictions give."""
-    config, rows, start, settings = layout.config, layout.rows, layout.start, layout.settings
-    networks: Fitted = layout.network.fitted([t.weights for t in trained])
+def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], start: Start | None) -> FittedNetworks:
+    """Return the trained networks with their temperature and, of several families, the share of each."""
+    config, settings = layouts[0].config, layouts[0].settings
+    families: list[Fitted] = [
+        layout.network.fitted([t.weights for t in members]) for layout, members in zip(layouts, trained, strict=True)
+    ]
+    states: list[list[NDArray[Any]] | None] = [t.optimizer_state for members in trained for t in members]
+    if start is not None and config.stream:  # a stream trains networks only: retrieval members stay as they are
+        families += start.networks.families[len(families) :]
+        states += start.optimizer_states[len(states) :]
+    networks = families[0] if len(families) == 1 else Stack(families)
     out_of_fold = left_out_by = None
     if start is not None:
         networks.temperature = start.networks.temperature
-    elif len(trained) > 1 and rows.validation is None and not config.stream:
-        logits = np.full((len(rows), networks.n_labels), np.nan)
-        left_out_by = np.full(len(rows), -1, np.intp)
-        for k, (_, left_out) in enumerate(layout.folds):
-            logits[left_out], left_out_by[left_out] = networks.mean_logits(rows.X[left_out], member=k), k
-        known = left_out_by >= 0
-        if config.calibration is not None:
-            targets, weights = rows.targets[known], rows.target_weights[known]
-            networks.temperature = fit_temperatures(logits[known], targets, weights)
-        out_of_fold = expit(logits / networks.temperature)
+        if isinstance(networks, Stack) and isinstance(start.networks, Stack):
+            networks.shares = start.networks.shares
+    else:
+        out_of_fold, left_out_by = _calibrated(networks, layouts, trained)
     following = Start(
         networks=networks,
-        optimizer_states=[t.optimizer_state for t in trained],
+        optimizer_states=states,
         n_trainings=1 if start is None else start.n_trainings + 1,
         optimizer=settings.optimizer,
         n_estimators_given=config.n_estimators_given,
     )
-    rate = layout.members[0].learning_rate
+    rate = layouts[0].members[0].learning_rate
     if not isinstance(settings.schedule, str):
         rate = float(settings.schedule(0 if start is None else steps_done(start.optimizer_states[0])))
-    return FittedNetworks(networks, trained, out_of_fold, left_out_by, following, settings, rate)
+    retrieval = trained[1] if len(trained) > 1 else []
+    return FittedNetworks(networks, trained[0], retrieval, out_of_fold, left_out_by, following, settings, rate)
+
+
+def _calibrated(
+    networks: Fitted, layouts: Sequence[_Layout], trained: Sequence[list[Trained]]
+) -> tuple[NDArray[np.float64] | None, NDArray[np.intp] | None]:
+    """Set shares and temperature from rows that were not trained on; return what `FittedNetworks` has of folds.
+
+    Rows of folds have the log-odds of the network that left them out. Rows that validated all networks have the mean
+    log-odds; they serve several families only.
+    """
+    config, rows, folds = layouts[0].config, layouts[0].rows, layouts[0].folds
+    several = len(layouts) > 1
+    in_folds = len(folds) > 1 and rows.validation is None and not config.stream
+    if not in_folds and not (several and len(folds[0][1])):
+        return None, None
+    unseen = [_without_left_out(*pair, folds) for pair in zip(layouts, trained, strict=True)]
+    if not in_folds:
+        judged = rows.at(folds[0][1]) if rows.validation is None else rows.validation
+        logits = np.stack([family.mean_logits(judged.X) for family in unseen])
+        _set(networks, _combination(logits, judged, config.calibration))
+        return None, None
+    logits = np.full((len(layouts), len(rows), networks.n_labels), np.nan)
+    left_out_by = np.full(len(rows), -1, np.intp)
+    for k, (_, left_out) in enumerate(folds):
+        left_out_by[left_out] = k
+        for family, answers in zip(unseen, logits, strict=True):
+            answers[left_out] = family.mean_logits(rows.X[left_out], member=k)
+    known = left_out_by >= 0
+    _set(networks, _combination(logits[:, known], rows.at(known), config.calibration))
+    if not several:
+        return expit(logits[0] / networks.temperature), left_out_by
+    # A row's own label has no say in how its log-odds are combined.
+    out_of_fold = np.full(logits.shape[1:], np.nan)
+    for k, (_, left_out) in enumerate(folds):
+        others = known & (left_out_by != k)
+        shares, temperature = _combination(logits[:, others], rows.at(others), config.calibration)
+        out_of_fold[left_out] = (shares[:, None] * logits[:, left_out]).sum(axis=0) / temperature
+    return expit(out_of_fold), left_out_by
+
+
+def _without_left_out(layout: _Layout, trained: list[Trained], folds: Sequence[Fold]) -> Fitted:
+    """Return a family in which rows that a member was not trained on do not vote either."""
+    weights = [t.weights for t in trained]
+    if not layout.network.candidates:
+        return layout.network.fitted(weights)
+    return layout.network.fitted(weights, [training for training, _ in folds])
+
+
+def _set(networks: Fitted, combination: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+    shares, networks.temperature = combination
+    if isinstance(networks, Stack):
+        networks.shares = shares
+
+
+def _combination(
+    logits: NDArray[np.float64], rows: Rows, calibration: str | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the share of each family, (families, L), and temperatures, (L,), for log-odds (families, n, L)."""
+    n_families, _, n_labels = logits.shape
+    shares = np.full((n_families, n_labels), 1 / n_families)
+    if calibration is None:
+        return shares, np.ones(n_labels)
+    if calibration == "stacking" and n_families > 1:
+        shares = fit_shares(logits, rows.targets, rows.target_weights)
+    mean = logits[0] if n_families == 1 else (shares[:, None] * logits).sum(axis=0)
+    return shares, fit_temperatures(mean, rows.targets, rows.target_weights)
+
+
+def fit_shares(
+    logits: NDArray[np.float64], targets: NDArray[np.float32], weights: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the share of each family in the log-odds of each label, (families, L), for log-odds (families, n, L).
+
+    The shares are those of the nonnegative weights of the least weighted log-loss (stacking, as Breiman did it). They
+    sum to 1; what the weights sum to is the temperature's to say. Where the rows of some weight all have the same
+    target, or no weight helps, the shares are equal.
+
+    References
+    ----------
+    L. Breiman, "Stacked Regressions", Machine Learning 24, 1996.
+    """
+    n_families = len(logits)
+    shares = np.full((n_families, logits.shape[2]), 1 / n_families)
+    for k in range(logits.shape[2]):
+        z, y, w = logits[:, :, k], targets[:, k].astype(np.float64), weights[:, k].astype(np.float64)
+        if np.ptp(y[w > 0]) > 0:
+            found = _stacking_weights(z, y, w / w.sum())
+            shares[:, k] = found / found.sum() if found.sum() > 0 else shares[:, k]
+    return shares
+
+
+def _stacking_weights(z: NDArray[np.float64], y: NDArray[np.float64], w: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the nonnegative weights of log-odds z (families, n) with the least log-loss."""
+
+    def loss(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        mixed = a @ z
+        return float(w @ (np.logaddexp(0.0, mixed) - y * mixed)), z @ (w * (expit(mixed) - y))
+
+    start = np.full(len(z), 1 / len(z))
+    best = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(z), options={"ftol": 1e-10})
+    found: NDArray[np.float64] = best.x
+    return found
 
 
 def fit_temperatures(

@@ -19,6 +19,7 @@ PLAIN = {
     "learning_rate_schedule": "constant",
     "batch_size": 32,
     "n_estimators": 1,
+    "retrieval": False,
 }
 """The stack of Dense layers of the tutorials, small."""
 

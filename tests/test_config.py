@@ -103,7 +103,7 @@ def test_a_compiled_model_keeps_its_optimizer_unless_another_is_named():
 
 
 def test_what_was_resolved_is_published():
-    clf = BinaryNetClassifier(hidden_layer_sizes=(9,), random_state=0).fit(X, y)
+    clf = BinaryNetClassifier(hidden_layer_sizes=(9,), retrieval=False, random_state=0).fit(X, y)
     assert (clf.learning_rate_, clf.batch_size_, clf.epochs_) == (0.015, 40, 32)  # 160 rows of 200 are trained on
     clf = net(learning_rate=0.02, batch_size=np.int64(50), epochs=2).fit(X, y)
     assert (clf.learning_rate_, clf.batch_size_, clf.epochs_) == (0.02, 50, 2)

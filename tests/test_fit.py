@@ -13,7 +13,7 @@ from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._fit import fit_temperatures
 from tests.small import X, Y, net, y
 
-QUICK = {"hidden_layer_sizes": (8,), "epochs": 4, "random_state": 0}
+QUICK = {"hidden_layer_sizes": (8,), "epochs": 4, "retrieval": False, "random_state": 0}
 
 
 def test_one_fit_gives_all():

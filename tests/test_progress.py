@@ -13,7 +13,7 @@ from sklearn_binnet._training._types import EpochReport
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))
 y = (X[:, 0] > 0).astype(int)
-SMALL = {"hidden_layer_sizes": (3,), "epochs": 3, "random_state": 0}
+SMALL = {"hidden_layer_sizes": (3,), "epochs": 3, "retrieval": False, "random_state": 0}
 
 
 class Terminal(io.StringIO):

@@ -110,6 +110,7 @@ class BuiltinNetwork:
     encoder: ColumnEncoder
     keras_reason: str | None = None
     eager: bool = False
+    candidates: int = 0
     own_code: bool = False
 
     @property
@@ -140,7 +141,7 @@ class BuiltinNetwork:
         import keras
 
         inputs = keras.Input((self.encoder.n_encoded,))
-        return keras.Model(inputs, self._layers(inputs))
+        return keras.Model(inputs, self.logits(inputs))
 
     def view(self) -> tuple[Any, list[Any]]:
         """Return the Keras model from raw columns to probabilities, and its weights without the encoder's."""
@@ -148,12 +149,13 @@ class BuiltinNetwork:
 
         inputs = raw_input(self.encoder)
         before = self.encoder.keras(inputs)
-        logits = self._layers(before)
+        logits = self.logits(before)
         model = keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(logits))
         inner = keras.Model(before, logits)
         return model, inner.weights
 
-    def _layers(self, inputs: Any) -> Any:
+    def logits(self, inputs: Any) -> Any:
+        """Return the Keras tensor of logits from that of encoded columns."""
         import keras
 
         spec = self.spec
@@ -241,17 +243,24 @@ class FittedBuiltin(Fitted):
 
     def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
-        stack = self._stack if member is None else self._stack_of([self.weights[member]])
-        n_numbers = self._network.spec.n_inputs
+        stack = self.stack(member)
         logits = np.empty((len(X), self.n_labels))
 
         def compute(rows: slice) -> None:
             encoded = self.encoder.transform(X[rows])
-            numbers, levels = encoded[:, :n_numbers], encoded[:, n_numbers:].astype(np.intp)
-            stack(numbers, levels).mean(axis=1, dtype=np.float64, out=logits[rows])
+            self.outputs(stack, encoded).mean(axis=1, dtype=np.float64, out=logits[rows])
 
         in_blocks(compute, len(X), stack.block)
         return logits
+
+    def stack(self, member: int | None = None) -> DenseStack:
+        """Return all members, or one, as they are computed."""
+        return self._stack if member is None else self._stack_of([self.weights[member]])
+
+    def outputs(self, stack: DenseStack, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the log-odds (n, members, L) of the members of a stack for encoded rows."""
+        n_numbers = self._network.spec.n_inputs
+        return stack(encoded[:, :n_numbers], encoded[:, n_numbers:].astype(np.intp))
 
     def network(self) -> BuiltinNetwork:
         """Return the network that the engine trained."""

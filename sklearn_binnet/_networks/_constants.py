@@ -38,6 +38,42 @@ MAX_ONE_HOT = 32
 EMBEDDING_DIM = 8
 """Units of the embedding of a category of many levels (RealMLP-TD-S, ibid.)."""
 
+N_BINS = 8
+"""Bins of a column, for networks that are alone."""
+
+N_BINS_BESIDE_RETRIEVAL = 64
+"""Beside retrieval members, which smooth, the networks may be sharp: exact rules and long tails gain most."""
+
+MAX_BINNED_COLUMNS = 1024
+"""Encoded columns up to which there are more than 8 bins by default: the first layer is most of the work there."""
+
+MAX_BINNED_VALUES = 1 << 26
+"""Values of all encoded rows, likewise: 256 MB."""
+
+RETRIEVAL_LAYERS = (64, 64)
+"""Hidden layers of the small network that retrieval members shrink their votes to."""
+
+RETRIEVAL_DIM = 32
+"""Dimensions that retrieval members embed rows in; half as many gained nothing."""
+
+CANDIDATES = 1024
+"""Training rows that vote in a training step: fewer lose, more gain nothing (`benchmarks/README.md`)."""
+
+CANDIDATES_KEPT = 2048
+"""Embedded rows that vote after the fit, of each member; more training rows are merged with their nearest ones."""
+
+RETRIEVAL_EPOCHS = 12
+"""Under coslog4."""
+
+RETRIEVAL_STEP = 0.002
+"""Adam's step for the small network."""
+
+RETRIEVAL_PACE = 4.0
+"""How many times that for embedding and pseudo-counts, as a factor behind their weights."""
+
+LOG_PSEUDO_COUNT = -9.0
+"""Where the logarithm of the pseudo-count starts: the mean vote of rows at this distance."""
+
 BN_EPSILON = 1e-3
 """Keras' default."""
 

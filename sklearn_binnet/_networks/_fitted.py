@@ -30,6 +30,11 @@ class Fitted(ABC):
         """Leave Keras' models out of pickles."""
         return vars(self) | {"_keras_models": None}
 
+    @property
+    def families(self) -> list[Fitted]:
+        """The networks of each architecture: here, one."""
+        return [self]
+
     def logits(self, X: NDArray[Any]) -> NDArray[np.float64]:
         """Return the final log-odds (n, L) of raw rows."""
         return self.mean_logits(X) / self.temperature
@@ -77,10 +82,15 @@ class Fitted(ABC):
         import keras
 
         inputs = raw_input(self.encoder)
-        logits = [self.member_logit(member, inputs) for member in members]
-        mean = keras.layers.Average(name="mean_logit")(logits) if len(logits) > 1 else logits[0]
-        scaled = keras.layers.Rescaling(1 / self.temperature, name="temperature")(mean)
+        scaled = keras.layers.Rescaling(1 / self.temperature, name="temperature")(self.mean_logit(inputs))
         return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(scaled))
+
+    def mean_logit(self, inputs: Any, name: str = "mean_logit") -> Any:
+        """Return the Keras tensor of the log-odds before the temperature, for raw columns."""
+        import keras
+
+        logits = [self.member_logit(member, inputs) for member in self.keras_models()]
+        return keras.layers.Average(name=name)(logits) if len(logits) > 1 else logits[0]
 
 
 def raw_input(encoder: ColumnEncoder) -> Any:

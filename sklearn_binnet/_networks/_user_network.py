@@ -140,6 +140,8 @@ class UserNetwork:
     probabilities, which callbacks and the user see.
     """
 
+    candidates = 0
+
     def __init__(
         self,
         blank: Any,

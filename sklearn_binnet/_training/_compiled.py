@@ -22,6 +22,8 @@ from sklearn_binnet._training._schedule import (
 from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
 
 _VALIDATION_BLOCK = 2048
+_JUDGES = 2
+"""Times the candidates of a training step, the validation has."""
 XLA_FROM_STEPS = 50
 
 
@@ -82,7 +84,7 @@ class _Training:
             self._rates[:] = 1.0
         self._views = [CallbackView(network, m, settings, self._steps) for m in members] if settings.callbacks else []
         self._data = self._resident(data)
-        self._fixed = self._fixed_plan(data)
+        self._fixed = self._fixed_plan(data, network.candidates)
 
     # ------------------------------------------------------------- inputs
     def _resident(self, data: Data) -> ProgramData:
@@ -100,7 +102,7 @@ class _Training:
         threshold = np.broadcast_to(self._settings.threshold, (data.y.shape[1],)).astype(np.float32)
         return ProgramData(padded(data.X), padded(data.y), padded(data.weights), tf.constant(threshold))
 
-    def _fixed_plan(self, data: Data) -> dict[str, Any]:
+    def _fixed_plan(self, data: Data, candidates: int) -> dict[str, Any]:
         """Return the part of `ProgramPlan` that stays the same during the training."""
         import tensorflow as tf
 
@@ -112,6 +114,11 @@ class _Training:
         for row, member in zip(validation, members, strict=True):
             row[:] = member.validation[0] if blocks else 0
             row[: len(member.validation)] = member.validation
+        largest = bucket(max(len(m.train) for m in members))
+        judges = np.zeros((len(members), min(_JUDGES * candidates, largest)), np.int32)
+        n_judges = [min(len(m.train), judges.shape[1]) for m in members]
+        for row, member, n in zip(judges, members, n_judges, strict=True):
+            row[:n] = np.random.default_rng(member.seed).permutation(member.train)[:n]
         rates = [self._program.dropout_rates if m.dropout_rates is None else m.dropout_rates for m in members]
         return {
             "batch_size": tf.constant(self._batch),
@@ -123,6 +130,9 @@ class _Training:
             "weight_decay": tf.constant([m.weight_decay for m in members], tf.float32),
             "validation": tf.constant(validation.reshape(len(members), blocks, width)),
             "n_validation": tf.constant(n_validation),
+            "window": tf.range(min(candidates, largest)),
+            "judges": tf.constant(judges),
+            "n_judges": tf.constant(n_judges),
             "min_delta": tf.constant(settings.min_delta, tf.float32),
             "patience": tf.constant(min(settings.patience, never) if settings.early_stopping else never),
         }

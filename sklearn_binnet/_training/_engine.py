@@ -35,14 +35,14 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
         If a member's loss becomes NaN or infinite.
     """
     members = [m if m.place else replace(m, place=(i + 1, len(members))) for i, m in enumerate(members)]
-    if reason_for_keras(network, settings):
-        groups = [[i] for i in range(len(members))]
-    else:
-        groups = _companions(members, settings.batch_size)
+    reason = reason_for_keras(network, settings)
+    if reason and network.candidates:
+        raise ValueError(f"A network with candidates needs the compiled program, but {reason}.")
+    groups = [[i] for i in range(len(members))] if reason else _companions(members, settings.batch_size)
     trained: list[Any] = [None] * len(members)
     for indices in groups:
         company = [members[i] for i in indices]
-        if reason_for_keras(network, settings):
+        if reason:
             from sklearn_binnet._training import _keras_fit  # late: most trainings never need it
 
             results = [_keras_fit.train_member(network, data, company[0], settings)]

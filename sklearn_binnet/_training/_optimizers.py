@@ -126,6 +126,9 @@ def stacked_optimizer(config: dict[str, Any], flat: Any) -> tuple[Callable[[list
     rates = MemberRates()
     optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
     optimizer.build([flat])
+    # There is one replica, and nothing to sum. TensorFlow would register a gradient of the sum for good, and keep with
+    # it the graph of every program that was ever traced.
+    optimizer._all_reduce_sum_gradients = list
 
     def clip(gradients: list[Any]) -> list[Any]:
         if by_norm:

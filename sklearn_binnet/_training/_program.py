@@ -21,7 +21,7 @@ from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import stacked_optimizer
 from sklearn_binnet._training._random import isolated_random
-from sklearn_binnet._training._types import Network
+from sklearn_binnet._training._types import Candidates, Network
 
 
 class ProgramState(NamedTuple):
@@ -74,6 +74,12 @@ class ProgramPlan(NamedTuple):
     """Epochs of the training that ran before this plan."""
     rates: Any
     """Learning rates, (M,)."""
+    window: Any
+    """0, 1, ...: the candidates of a step, as places in the row order counted from its batch; else (0,)."""
+    judges: Any
+    """Candidates of the validation, (M, width); else (M, 0)."""
+    n_judges: Any
+    """How many of these are real, (M,)."""
 
 
 class EarlyStoppingState(NamedTuple):
@@ -184,7 +190,7 @@ class Program:
 
         # Each set of shapes has a function of its own, since TensorFlow warns of one that it has traced five times. A
         # partial, not the method: TensorFlow counts by code object, over all programs.
-        shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation))
+        shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation, plan.window, plan.judges))
         with self._lock:
             if shapes not in self._compiled:
                 run = functools.partial(self._run)
@@ -233,13 +239,13 @@ class Program:
         """Gradient, new states, loss and probabilities of one member's batch."""
         import tensorflow as tf
 
-        flat, states, x, y, w, mask, key, rates = args
+        flat, states, x, y, w, mask, key, rates, beside = args
         n_targets = tf.maximum(tf.reduce_sum(mask), 1.0) * self._network.n_labels
         parameters = self.layout.split(flat)
         with tf.GradientTape() as tape, tracing(Batch(mask, key, rates)):
             tape.watch(parameters)
             outputs, states, extra = self._model.stateless_call(
-                parameters, states, x, training=True, return_losses=True
+                parameters, states, _inputs(x, beside), training=True, return_losses=True
             )
             loss = tf.reduce_sum(self._network.losses(y, outputs) * w) / n_targets
             loss += tf.add_n(extra) if extra else 0.0
@@ -252,9 +258,9 @@ class Program:
         """Return summed loss, probabilities and penalties of one member's block of validation rows."""
         import tensorflow as tf
 
-        flat, states, x, y, w = args
+        flat, states, x, y, w, beside = args
         outputs, _, extra = self._model.stateless_call(
-            self.layout.split(flat), states, x, training=False, return_losses=True
+            self.layout.split(flat), states, _inputs(x, beside), training=False, return_losses=True
         )
         loss = tf.reduce_sum(self._network.losses(y, outputs) * w)
         watched = self._network.probabilities(outputs) if self._metrics else tf.zeros((0, self._network.n_labels))
@@ -321,7 +327,8 @@ class Program:
             w = tf.gather(data.weights, rows) * (mask * plan.weight_scale[:, None])[:, :, None]
             step_id = tf.cast((plan.epochs_before + epoch) * plan.steps + i, tf.uint32)
             keys = mix(plan.seeds + step_id * tf.constant(2246822519, tf.uint32))
-            args = (self._flat.value, fixed, x, y, w, mask, keys, plan.dropout_rates)
+            beside = self._candidates(data, rows, *_window(plan, order, i))
+            args = (self._flat.value, fixed, x, y, w, mask, keys, plan.dropout_rates, beside)
             gradient, fixed, loss, shown = self._each_member(self._gradient, args)
             self._rates.now = rate = (plan.rates * factors[i])[:, None]
             self._flat.assign(self._flat.value * (1.0 - rate * plan.weight_decay[:, None]))
@@ -356,12 +363,14 @@ class Program:
             idx = rows[:, i]
             mask = tf.cast((i * width + tf.range(width))[None] < n_rows[:, None], tf.float32)
             w = tf.gather(data.weights, idx) * mask[:, :, None]
-            args = (self._flat.value, fixed, tf.gather(data.X, idx), tf.gather(data.y, idx), w)
+            beside = self._candidates(data, idx, plan.judges, judging)
+            args = (self._flat.value, fixed, tf.gather(data.X, idx), tf.gather(data.y, idx), w, beside)
             loss, shown, penalty = self._each_member(self._evaluate, args)
             if self._metrics:
                 watched = watched.write(i, shown)
             return i + 1, total + loss, weight + tf.reduce_sum(w, (1, 2)), penalty, watched
 
+        judging = tf.range(plan.judges.shape[1])[None] < plan.n_judges[:, None]
         needed = (tf.reduce_max(n_rows) + width - 1) // width
         none = tf.zeros(members)
         start = (tf.constant(0), none, none, none, self._watched(blocks, width))
@@ -373,6 +382,16 @@ class Program:
             return loss
         real = tf.range(blocks * width)[None] < n_rows[:, None]
         return tf.concat([loss, self._measure(rows, watched, real, data)], 1)
+
+    # ------------------------------------------------------------- candidates
+    def _candidates(self, data: ProgramData, rows: Any, candidates: Any, real: Any) -> tuple[Any, ...]:
+        """Return the fields of `Candidates` for rows (M, batch) beside candidates (M, C); nothing if C is 0."""
+        import tensorflow as tf
+
+        if candidates.shape[1] == 0:
+            return ()
+        weights = tf.gather(data.weights, candidates) * tf.cast(real, tf.float32)[:, :, None]
+        return Candidates(rows, tf.gather(data.X, candidates), tf.gather(data.y, candidates), weights, candidates)
 
     # ------------------------------------------------------------- metrics
     def _watched(self, batches: int, width: int) -> Any:
@@ -390,6 +409,25 @@ class Program:
         shown = tf.reshape(tf.transpose(watched.stack(), (1, 0, 2, 3)), (self.members, n, self._network.n_labels))
         labels = tf.gather(data.y, tf.reshape(rows, (self.members, n)))
         return self._metrics.results(labels, shown, real, data.threshold)
+
+
+def _inputs(x: Any, beside: Sequence[Any]) -> Any:
+    """Return what the model takes: rows, or rows and what stands beside them."""
+    return [x, *beside] if beside else x
+
+
+def _window(plan: ProgramPlan, order: Any, step: Any) -> tuple[Any, Any]:
+    """Return the rows (M, C) that follow in the order (M, steps, width) from a step's batch on, and which are real.
+
+    The end of the order goes on with its beginning; a member with fewer rows than C has all of them once.
+    """
+    import tensorflow as tf
+
+    n_train, batch = plan.n_train[:, None], plan.batch_size
+    position = (step * batch + plan.window)[None] % n_train
+    members, steps, width = order.shape
+    rows = tf.reshape(order, (members, steps * width))
+    return tf.gather(rows, position // batch * width + position % batch, batch_dims=1), plan.window[None] < n_train
 
 
 def _observe(

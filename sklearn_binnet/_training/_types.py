@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class Network(Protocol):
     """Why this network needs `Model.fit`; None where the compiled program can train it."""
     eager: bool
     """Whether its model must never be traced (`run_eagerly`)."""
+    candidates: int
+    """How many training rows its model sees beside each batch: 0, or the number of a training step. Then the model's
+    inputs are the rows and the fields of `Candidates`, and only the compiled program can train it."""
     own_code: bool
     """Whether building it runs code of the user's own, which may draw from NumPy's global generator."""
 
@@ -39,7 +42,10 @@ class Network(Protocol):
         """Equal keys mean interchangeable models: same layers, head and loss; weights and dropout rates may differ."""
 
     def build(self, seed: int = 0) -> Any:
-        """Return a new `keras.Model` from float32 (n, d) to outputs, with arbitrary weights; `seed` for its dropout."""
+        """Return a new `keras.Model` from float32 (n, d) to outputs, with arbitrary weights; `seed` for its dropout.
+
+        With candidates, it takes a list: the rows, and what `Candidates` holds.
+        """
 
     def view(self) -> tuple[Any, list[Any]]:
         """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
@@ -58,6 +64,21 @@ class Network(Protocol):
 
     def keras_loss(self) -> Any:
         """Return a Keras loss for `Model.compile`, equal to the mean of `losses`."""
+
+
+class Candidates(NamedTuple):
+    """What a model with candidates takes after the rows (batch, d), all of them tensors."""
+
+    places: Any
+    """Which rows of the data the batch is, int32 (batch,)."""
+    X: Any
+    """Candidates, (C, d): training rows of the member, in training the batch among them."""
+    y: Any
+    """Their labels, (C, L)."""
+    weights: Any
+    """(C, L), 0 for what only fills a shape up."""
+    candidate_places: Any
+    """Which rows of the data the candidates are, int32 (C,)."""
 
 
 @dataclass(frozen=True)
