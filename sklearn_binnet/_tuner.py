@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, is_regressor
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
 from sklearn.utils import Bunch, assert_all_finite, check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
@@ -927,7 +928,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             constraints take no part. For one yes/no question, without a band of rows to refer and without groups.
         referred : label, optional
             With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
-            with the decision of `best_threshold_` under the mask.
+            with the decision of `best_threshold_` under the mask (`.data`). Metrics of scikit-learn want that `.data`.
         sensitive : array-like of shape (n_samples,), optional
             The group of each row, where `groups` gave them thresholds of their own.
 
@@ -1023,8 +1024,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         return self._response(X, "decision_function")
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of `predict`.
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, sensitive: ArrayLike | None = None) -> float:
+        """Return the accuracy of `predict`; with `abstain`, of the decisions of `best_threshold_` on all rows.
 
         Parameters
         ----------
@@ -1034,6 +1035,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             True labels.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row.
+        sensitive : array-like of shape (n_samples,), optional
+            The group of each row, where `groups` gave them thresholds of their own.
 
         Returns
         -------
@@ -1041,7 +1044,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Share of the rows whose prediction is right; for several labels, all labels of a row must be right.
         """
         check_is_fitted(self, "estimator_")
-        return float(super().score(X, y if self._labels is None else binary_labels(y), sample_weight))
+        answers = np.ma.getdata(self.predict(X, sensitive=sensitive))
+        return float(
+            accuracy_score(y if self._labels is None else binary_labels(y), answers, sample_weight=sample_weight)
+        )
 
     # ------------------------------------------------------------------ files
     def save(self, path: str | PathLike[str]) -> None:

@@ -5,8 +5,12 @@ marked `xla` train as users do; the engine's own tests choose for themselves.
 """
 
 import pytest
+from hypothesis import settings
 
 from sklearn_binnet._training import _compiled
+
+settings.register_profile("wholesale", max_examples=15_000)
+"""What CI tries of tests/test_wholesale.py, a fifth of it for each test: `--hypothesis-profile=wholesale`."""
 
 AS_USERS_DO = _compiled.XLA_FROM_STEPS
 _compiled.XLA_FROM_STEPS = 10**9

@@ -105,6 +105,7 @@ def test_one_threshold_for_all_breaks_what_thresholds_of_groups_keep():
     assert report["satisfied"]
     assert report["score"] == pytest.approx((called == Y).mean())
     assert report["common_score"] == pytest.approx(((tuned.best_threshold_ <= SCORES) == Y).mean(), abs=2e-3)
+    assert tuned.score(X, Y, sensitive=G) == pytest.approx(report["score"])
     assert list(tuned.group_thresholds_) == ["a", "b", "c"]
     assert tuned.group_thresholds_["b"] > tuned.group_thresholds_["a"] > tuned.group_thresholds_["c"]
     for name, recall in zip("abc", own, strict=True):

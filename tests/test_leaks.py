@@ -3,6 +3,7 @@
 The columns are noise and many, so that whoever looks at all labels finds some that go with them by chance.
 """
 
+import functools
 import warnings
 
 import numpy as np
@@ -11,7 +12,6 @@ from sklearn import ensemble, frozen, multiclass, multioutput
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_transformer
-from sklearn.cross_decomposition import PLSRegression
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.feature_selection import RFE, SelectFromModel, SelectKBest
 from sklearn.impute import SimpleImputer
@@ -77,8 +77,8 @@ def transformers():
         if make is None:
             continue
         step = make(kind)
-        if "random_state" in step.get_params():
-            step.set_params(random_state=0)
+        quick = {"random_state": 0, "max_iter": 3, "n_components": 1}
+        step.set_params(**{key: value for key, value in quick.items() if key in step.get_params(deep=False)})
         yield name, step
 
 
@@ -91,6 +91,7 @@ def depends_on_y(step, X, y):
             try:
                 fitted = clone(step)
                 first = fitted.fit_transform(X, labels)
+                first = first[0] if isinstance(first, tuple) else first  # cross decompositions transform y too
                 again = fitted.transform(X)
             except (ValueError, TypeError, AttributeError):
                 return None
@@ -102,10 +103,15 @@ NARROW = np.abs(X[:60, :12])
 STEPS = dict(transformers())
 
 
+@functools.cache
+def sees_y(name):
+    return depends_on_y(STEPS[name], NARROW, y[:60])
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_a_transformer_of_scikit_learn_that_depends_on_y_is_known_to(name):
     step = STEPS[name]
-    seen = depends_on_y(step, NARROW, y[:60])
+    seen = sees_y(name)
     if seen is None:
         pytest.skip("takes no such X")
     if seen:
@@ -126,9 +132,9 @@ def wrappings(step):
 
 
 def test_transformers_were_tried():
-    tried = {name: depends_on_y(step, NARROW, y[:60]) for name, step in STEPS.items()}
-    assert sum(seen is not None for seen in tried.values()) > 60
-    assert sum(seen is True for seen in tried.values()) > 10
+    tried = [sees_y(name) for name in STEPS]
+    assert sum(seen is not None for seen in tried) > 55
+    assert sum(seen is True for seen in tried) > 10
 
 
 # ------------------------------------------------------------------ other libraries', which bear no tags
@@ -225,16 +231,14 @@ class Doubling(BaseEstimator, ClassifierMixin):
 
 
 def in_front():
-    columns = slice(None)
     yield "SelectKBest", best()
     yield "SelectFromModel", SelectFromModel(LogisticRegression(C=0.01), max_features=5, threshold=-np.inf)
     yield "RFE", RFE(LogisticRegression(C=0.01), n_features_to_select=5, step=0.5)
-    yield "PLSRegression", PLSRegression(2)
     yield "LDA", LinearDiscriminantAnalysis()
     yield "TargetEncoder", make_pipeline(KBinsDiscretizer(6, encode="ordinal"), TargetEncoder(target_type="binary"))
     yield "pipeline", make_pipeline(StandardScaler(), best())
     yield "union", FeatureUnion([("same", FunctionTransformer(lambda X: X[:, :2])), ("best", best())])
-    yield "column transformer", ColumnTransformer([("best", best(), columns)])
+    yield "column transformer", ColumnTransformer([("best", best(), list(range(WIDE)))])
     yield "remainder", ColumnTransformer([("none", "drop", [0])], remainder=best())
     yield "stacking as a transformer", ensemble.StackingClassifier([("lda", LinearDiscriminantAnalysis())], cv=2)
     yield "foreign", Foreign()
@@ -244,7 +248,7 @@ def in_front():
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "step"), in_front(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "step"), list(in_front()), ids=lambda value: value if isinstance(value, str) else "")
 def test_noise_behind_a_step_that_sees_y(name, step):
     assert abs(auc(Pipeline([("step", step), ("net", network())])) - 0.5) < CHANCE
     fitted = Pipeline([("step", step), ("net", network())]).fit(X, y)

@@ -12,6 +12,7 @@ from scipy.stats import beta, norm
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, make_classification, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -371,6 +372,18 @@ def test_what_is_no_band_is_refused_before_anything_is_fitted(abstain, error, me
     assert tuned.refer_band_ == before
 
 
+def test_candidates_of_a_single_threshold_do_not_go_with_a_band():
+    with pytest.raises(ValueError, match="`thresholds` are the candidates of a single threshold"):
+        prefit(abstain=0.1, thresholds=[0.2, 0.5]).fit(X, Y)
+
+
+def test_a_band_goes_with_calibration_and_with_scorers_of_rows():
+    tuned = prefit(abstain=0.2, calibrate=True).fit(X, Y)
+    assert (tuned.decide(X) == 0).mean() == pytest.approx(tuned.refer_report_["referral_rate"])
+    slow = prefit(abstain=0.2, scoring=make_scorer(lambda y, p: f1_score(y, p))).fit(X, Y)
+    assert slow.refer_band_ == prefit(abstain=0.2).fit(X, Y).refer_band_
+
+
 # ------------------------------------------------------------------ predictions
 def test_predictions_of_referred_rows_are_masked_or_called_what_you_like():
     names = np.array(["no", "yes"])[Y]
@@ -389,6 +402,11 @@ def test_predictions_of_referred_rows_are_masked_or_called_what_you_like():
     mixed = tuned.predict(X, referred=-1)
     assert set(mixed[decisions == 0]) == {-1}
     assert set(mixed[decisions == 1]) == {"yes"}
+
+
+def test_score_is_that_of_one_threshold_on_all_rows():
+    asked, plain = prefit(abstain=0.2).fit(X, Y), prefit().fit(X, Y)
+    assert asked.score(X, Y) == plain.score(X, Y) == np.mean(plain.predict(X) == Y)
 
 
 def test_labels_keep_their_kind_where_the_third_one_has_it():

@@ -1,6 +1,6 @@
 """Bad input, tried wholesale: a right result, or a clear error, and nothing is changed or half done.
 
-The default profile tries a modest number. `HYPOTHESIS_PROFILE=wholesale` (CI) tries thousands.
+The default profile tries a modest number; `--hypothesis-profile=wholesale`, as in CI, tries thousands.
 """
 
 import copy
@@ -37,27 +37,18 @@ def net(**params):
 # ------------------------------------------------------------------ strategies
 
 
-def values(n, d):
-    """Columns of numbers, harmless and not."""
-    edge = [0.0, 1.0, -1.0, 1e-300, 5e-324, 1e30, 1e300, -1e300, np.nan, np.inf, -np.inf, 1e38, 3.5e38]
-    cell = st.one_of(st.floats(-5, 5), st.sampled_from(edge))
-    return st.lists(cell, min_size=n * d, max_size=n * d).map(lambda v: np.array(v).reshape(n, d))
-
-
 @st.composite
 def matrices(draw, n=N):
     """X of n rows, mostly: of many types, shapes, layouts and contents."""
     d = draw(st.sampled_from([4, 4, 4, 1, 5]))
-    rows = draw(st.sampled_from([n, n, n, n, 0, 1, 2, n + 1]))
+    rows = draw(st.sampled_from([n] * 12 + [0, 1, 2, n + 1]))
     base = GOOD_X[np.arange(rows) % N][:, np.arange(d) % 4].copy()
-    if draw(st.booleans()):
-        for _ in range(draw(st.integers(1, 4))):
-            if base.size:
-                value = draw(st.sampled_from([np.nan, np.inf, -np.inf, 1e300, -1e300, 1e38, 5e-324, 1e-300, 0.0, 7.0]))
-                base[draw(st.integers(0, rows - 1)), draw(st.integers(0, d - 1))] = value
+    edges = [np.nan, np.nan, 5e-324, 1e-300, 1e30, 1e38, 0.0, 7.0, np.inf, -np.inf, 1e300, -1e300]
+    for _ in range(draw(st.integers(0, 2)) if base.size else 0):
+        base[draw(st.integers(0, rows - 1)), draw(st.integers(0, d - 1))] = draw(st.sampled_from(edges))
     if draw(st.integers(0, 5)) == 0 and base.size:
         base[:, 0] = draw(st.sampled_from([0.0, 1.0, 1e300, np.nan]))  # a constant column
-    kind = draw(st.sampled_from(sorted(FORMS)))
+    kind = draw(kinds(FORMS))
     event(f"X: {kind}")
     return FORMS[kind](base)
 
@@ -229,8 +220,21 @@ TUNER = {
 }
 
 
+HARMLESS = {
+    *("float64", "frame", "fortran", "read-only"),
+    *("0 and 1", "words", "objects", "series", "several"),
+    *("absent", "ones", "some zero", "huge", "denormal"),
+    *("numbers", "mixed"),
+}
+
+
+def kinds(table):
+    """Choose a kind: harmless ones more often, so that mostly one thing is odd at a time."""
+    return st.one_of(st.sampled_from(sorted(HARMLESS & set(table))), st.sampled_from(sorted(table)))
+
+
 def chosen(table, n):
-    return st.sampled_from(sorted(table)).map(lambda kind: (kind, table[kind](n)))
+    return kinds(table).map(lambda kind: (kind, table[kind](n)))
 
 
 def some(parameters, most=2):
@@ -298,6 +302,7 @@ def checked_answers(fitted, X, n_labels=1):
 
 
 EACH = settings(
+    max_examples=settings.default.max_examples // 5,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -348,7 +353,12 @@ def test_rows_to_predict(X, method, fitted):
 
 
 @EACH
-@given(X=matrices(), labels=chosen(LABELS, GOOD_Y), weight=chosen(WEIGHTS, N), classes=st.sampled_from([None, [0, 1]]))
+@given(
+    X=matrices(),
+    labels=chosen(LABELS, GOOD_Y),
+    weight=chosen(WEIGHTS, N),
+    classes=st.sampled_from([None, [0, 1], [0, 1], [0, 1]]),
+)
 def test_data_for_partial_fit(X, labels, weight, classes):
     clf = net()
     state = dict(vars(clf))

@@ -31,15 +31,23 @@ def network():
     return MLPClassifier(max_iter=150, random_state=1)
 
 
-def ours(model, X, y, task, **options):
-    """Return the band, or None where it is not shown to keep what was asked."""
+def asked(task):
+    return [f"precision >= {TARGET}", f"npv >= {TARGET}"] if task == "bounds" else BUDGET
+
+
+def tuner(model, **options):
     from sklearn_binnet import ThresholdTunerCV
 
-    asked = [f"precision >= {TARGET}", f"npv >= {TARGET}"] if task == "bounds" else BUDGET
-    options = {"cv": "prefit", "refit": False} | options
-    tuner = ThresholdTunerCV(model, scoring="accuracy", abstain=asked, confidence_level=CONFIDENCE, **options)
-    tuner.fit(X, y)
-    return tuner, tuner.refer_band_ if tuner.refer_report_["satisfied"] else None
+    return ThresholdTunerCV(model, scoring="accuracy", confidence_level=CONFIDENCE, **options)
+
+
+def band(tuned):
+    """Return the band of a tuner, or None where it is not shown to keep what was asked."""
+    return tuned.refer_band_ if tuned.refer_report_["satisfied"] else None
+
+
+def ours(model, X, y, task):
+    return band(tuner(model, cv="prefit", refit=False, abstain=asked(task)).fit(X, y))
 
 
 def mapie(model, X, y, task, step):
@@ -67,12 +75,12 @@ def mapie(model, X, y, task, step):
         list_predict_params=pairs,
     )
     controller.calibrate(X, y)
-    return controller, controller.best_predict_param
+    return controller.best_predict_param
 
 
-def truth(scores, y, band):
+def truth(scores, y, chosen):
     """Return referral rate, precision and npv of the decided rows, and their error rate."""
-    yes, no = scores >= band[1], scores < band[0]
+    yes, no = scores >= chosen[1], scores < chosen[0]
     right = np.sum(y[yes] == 1) + np.sum(y[no] == 0)
     share = [np.mean(~yes & ~no)]
     share += [np.mean(y[rows] == value) if rows.any() else 1.0 for rows, value in ((yes, 1), (no, 0))]
@@ -102,14 +110,16 @@ def run(draws, n_truth, n_train=4000, n_choose=500):
         for task in TASKS:
             for way, choose in ways.items():
                 start = time.process_time()
-                _, band = choose(model, X_choose, y_choose, task)
+                chosen = choose(model, X_choose, y_choose, task)
                 seconds = time.process_time() - start
-                found[task, way].append((None if band is None else truth(scores, y_new, band), seconds))
+                found[task, way].append((None if chosen is None else truth(scores, y_new, chosen), seconds))
         if draw < max(draws // 10, 1):  # six networks each
+            own = tuner(network()).fit(np.vstack([X, X_choose]), np.append(y, y_choose))
+            own_scores = own.predict_proba(X_new)[:, 1]
             for task in TASKS:
-                tuner, band = ours(network(), np.vstack([X, X_choose]), np.append(y, y_choose), task, cv=5, refit=True)
-                own = tuner.predict_proba(X_new)[:, 1]
-                found[task, "ours, cross-fitted"].append((None if band is None else truth(own, y_new, band), np.nan))
+                chosen = band(own.retune(abstain=asked(task)))
+                outcome = None if chosen is None else truth(own_scores, y_new, chosen)
+                found[task, "ours, cross-fitted"].append((outcome, np.nan))
     return found
 
 

@@ -31,6 +31,7 @@ from sklearn_binnet._compat import BaseSearchCV, _check_method_params, _num_samp
 from sklearn_binnet._telling import tell
 
 Rows = NDArray[np.intp]
+PREDICTORS = ("classifier", "regressor")
 
 
 class HeldOut(NamedTuple):
@@ -311,9 +312,10 @@ def never_sees_y(step: Any) -> bool:
         return False
     from sklearn.feature_selection import SelectorMixin  # late: it brings half of scikit-learn along
 
-    if isinstance(step, SelectorMixin | BaseSearchCV) or get_tags(step).target_tags.required:
+    tags = get_tags(step)
+    if isinstance(step, SelectorMixin | BaseSearchCV) or tags.target_tags.required or tags.estimator_type in PREDICTORS:
         return False
-    if type(step).__module__.startswith("sklearn.cross_decomposition"):
+    if type(step).__module__.startswith("sklearn.cross_decomposition."):  # their tags say that they need no y
         return False
     return all(never_sees_y(part) for value in step.get_params(deep=False).values() for part in _parts(value))
 

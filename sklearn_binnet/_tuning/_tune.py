@@ -123,6 +123,10 @@ def resolve_request(
         )
     band = parse_abstain(abstain)
     matrix = matrix if objective.is_cost else None
+    if band is not None and thresholds is not None:
+        raise ValueError(
+            "`thresholds` are the candidates of a single threshold, and `abstain` chooses two among all; leave one out."
+        )
     parity = parse_groups(groups)
     if parity and (several or objective.metric is None or thresholds is not None or any(constraints) or band):
         raise ValueError(

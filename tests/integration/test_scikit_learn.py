@@ -38,6 +38,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
+    GroupKFold,
     HalvingGridSearchCV,
     LearningCurveDisplay,
     RandomizedSearchCV,
@@ -342,12 +343,24 @@ def test_weights_and_validation_rows_are_routed_from_end_to_end():
         np.testing.assert_array_equal(inner.predict_proba(X), expected.predict_proba(X))
 
 
-def test_scikit_learns_callbacks(capsys):
+def test_groups_are_routed_to_the_splitter_and_to_the_network():
+    groups = np.repeat(np.arange(20), 10)
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(good(n_estimators=2), {"threshold": [0.5]}, cv=GroupKFold(2), error_score="raise")
+        search.fit(X, y, groups=groups)
+        expected = good(n_estimators=2).fit(X, y, groups=groups)
+        np.testing.assert_array_equal(search.best_estimator_.oof_proba_, expected.oof_proba_)
+        assert not np.array_equal(expected.oof_proba_, good(n_estimators=2).fit(X, y).oof_proba_)
+
+
+def test_scikit_learns_callbacks():
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     monitor = callback.ScoringMonitor(scoring="accuracy")
-    pipe = make_pipeline(FunctionTransformer(), good(epochs=3).set_callbacks(monitor))
+    pipe = make_pipeline(FunctionTransformer(), net().set_callbacks(monitor))
     search = GridSearchCV(pipe, {"binarynetclassifier__threshold": [0.4, 0.5]}, cv=2, error_score="raise").fit(X, y)
     assert search.best_score_ > 0.5
+    refit = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(refit) >= 3
 
 
 def test_permutation_importance(fitted):
