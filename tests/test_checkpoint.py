@@ -138,3 +138,15 @@ def test_a_stream_and_a_diverged_training_leave_nothing(tmp_path):
     with pytest.raises(ValueError, match="Training diverged"):
         net(checkpoint=tmp_path, learning_rate=1e30, optimizer="sgd").fit(X, y)
     assert not list(tmp_path.iterdir())
+
+
+def test_networks_and_retrieval_members_go_on(tmp_path, monkeypatch):
+    params = {"hidden_layer_sizes": (8,), "epochs": 3, "n_estimators": 2, "random_state": 0}
+    whole = BinaryNetClassifier(**params).fit(X, y)
+    with monkeypatch.context() as patch:
+        write_few(patch, 5)
+        with pytest.raises(Ended):
+            BinaryNetClassifier(**params, checkpoint=tmp_path).fit(X, y)
+    again = BinaryNetClassifier(**params, checkpoint=tmp_path).fit(X, y)
+    np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))
+    assert not list(tmp_path.iterdir())
