@@ -130,7 +130,7 @@ class FitConfig:
             schedule = "coslog4" if builtin and not (stream or follows_keras) else "constant"
         epochs = params["epochs"]
         if stream or epochs is None:
-            epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+            epochs = 1 if stream else _planned_epochs(n_rows) if builtin else constants.OPEN_EPOCHS
         callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
@@ -341,6 +341,15 @@ def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     if stream:
         return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
     return float(constants.PLANNED_STEP / widest**0.5)
+
+
+def _planned_epochs(n_rows: int) -> int:
+    """Return the default number of epochs of the built-in network.
+
+    The steps are rounded, so that the folds of a table, which differ by a row, are trained for as many epochs.
+    """
+    steps = (constants.PLANNED_EPOCHS, 24, 16, 12)
+    return next((epochs for epochs in steps if epochs * n_rows <= constants.PLANNED_VISITS), constants.FEWEST_EPOCHS)
 
 
 def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:
