@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
@@ -56,7 +57,9 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.fixes import parse_version
 
+from sklearn_binnet import ThresholdTunerCV
 from tests.small import X, Y, net, y
 
 
@@ -223,6 +226,17 @@ def test_columns_from_several_sources():
     made = through.set_output(transform="polars").fit(frame, y)[0].transform(frame)
     assert isinstance(made, polars.DataFrame)
     assert through.score(frame, y) > 0.8
+
+
+@pytest.mark.skipif(parse_version(sklearn.__version__) < parse_version("1.9"), reason="cuts no tables of pyarrow")
+def test_tables_of_other_libraries_are_cut_into_folds():
+    polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 2] > 0, "oak", "elm"))
+    expected = cross_val_predict(net(), frame, y, cv=2, method="predict_proba")
+    for table in (polars.from_pandas(frame), pyarrow.Table.from_pandas(frame)):
+        np.testing.assert_array_equal(cross_val_predict(net(), table, y, cv=2, method="predict_proba"), expected)
+        tuned = ThresholdTunerCV(net(n_estimators=2), scoring="f1").fit(table, y)
+        np.testing.assert_array_equal(tuned.predict(table), tuned.predict(frame))
 
 
 def test_randomized_search_and_several_scorers():
