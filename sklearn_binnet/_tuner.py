@@ -182,7 +182,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     best_score_ : float
         `scoring` of the out-of-fold decisions at `best_threshold_`.
     threshold_interval_ : tuple of float
-        Percentiles of the bootstrap optima, widened if need be to hold `best_threshold_`.
+        Percentiles of the optima of samples from smoothed densities, widened if need be to hold `best_threshold_`. With
+        truth known (``benchmarks/thresholds/intervals.py``, four objectives, 150 samples each), the interval at 95 %
+        held the best threshold in 96 to 99 % of the samples with about ten positive rows, and in 99 to 100 % with 25
+        to 100 of them.
     fold_thresholds_ : ndarray of shape (n_folds,)
         The best threshold of each fold for itself; NaN for folds with one class.
     curve_ : ThresholdCurve
@@ -809,8 +812,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         >>> model = make_pipeline(StandardScaler(), LogisticRegression())
         >>> tuned = ThresholdTunerCV(model).fit(X[train], y[train])
         >>> estimate = tuned.estimate_prevalence(X[new])
-        >>> print(f"{y[train].mean():.2f} before, {y[new].mean():.2f} now, estimated {estimate.prevalence:.2f}")
-        0.51 before, 0.92 now, estimated 0.92
+        >>> print(f"{y[train].mean():.1f} before, {y[new].mean():.1f} now, estimated {estimate.prevalence:.1f}")
+        0.5 before, 0.9 now, estimated 0.9
         """
         check_is_fitted(self, "estimator_")
         scores = np.stack([self._scores(X, [model]) for model in self.estimators_ or [self.estimator_]])

@@ -22,6 +22,7 @@ from sklearn_binnet._training._cache import PROGRAMS, ProgramCache
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._types import TrainingDiverged
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
+from tests.small import X, net, y
 
 ROOT = Path(__file__).parents[1]
 
@@ -465,3 +466,20 @@ def test_xla_is_for_trainings_of_many_steps(monkeypatch):
     member = make_member(network)  # 50 rows: 4 steps of 16
     assert not _compiled.xla_pays([member], make_settings(epochs=12))
     assert _compiled.xla_pays([member], make_settings(epochs=13))
+
+
+def test_a_program_that_is_gone_leaves_no_graph_behind():
+    """Keras' optimizer had TensorFlow register a gradient for good, and with it the graph of every program."""
+
+    def graphs():
+        gc.collect()
+        return sum(type(thing).__name__.endswith("FuncGraph") for thing in gc.get_objects())
+
+    before = graphs()
+    known = {key for key, _ in PROGRAMS.items()}
+    net(hidden_layer_sizes=(11,), n_estimators=2, epochs=1).fit(X, y)
+    assert graphs() > before
+    with PROGRAMS._lock:
+        for key in [key for key in PROGRAMS._programs if key not in known]:
+            del PROGRAMS._programs[key]
+    assert graphs() <= before

@@ -15,9 +15,9 @@ from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import CountsFunction, Floats, Metric, ratio
 
 GRID = 2000  # steps along the ROC curve of all rows that thresholds are chosen from
-WINDOWS = {1: 2000, 2: 150}  # places of the lowest rate that are tried, by the number of rates compared
-PARTS = (0.72, 0.8, 0.9, 1.0)  # of the intervals that a window must hold; half of the square root of 2 is the least
-NODES = 512  # places at which confidence bounds are computed; between them they are interpolated
+WINDOWS = {1: 2000, 2: 100}  # places of the lowest rate that are tried, by the number of rates compared
+PARTS = (0.72, 0.85, 1.0)  # of the intervals that a window must hold; half of the square root of 2 is the least
+NODES = 400  # places at which confidence bounds are computed; between them they are interpolated
 PASSES = 20
 SLACK = 1e-12
 TIE = 1e-9
@@ -132,8 +132,9 @@ def find_groups(
         own = np.ones(len(curves)), np.ones(len(curves))
     drawn, objects = groups.drawn(own), judged.drawn(own)
     shown = False
+    intervals = [(_interval(groups, rate, bound, alpha), bound.value) for rate, bound in asked]
     for part in PARTS:  # the narrower the intervals, the better the thresholds, if their bound is kept
-        windows = [_window(groups, rate, bound, alpha, part) for rate, bound in asked]
+        windows = [Window(p + part * (a - p), p + part * (b - p), width) for (p, a, b), width in intervals]
         cuts = _search(objects, windows, objective, start)
         if cuts is not None and all(line["satisfied"] for line in _report(groups, parity, alpha, cuts)["constraints"]):
             shown = True
@@ -203,21 +204,23 @@ def draw(counts: Floats, own: Floats) -> Floats:
 # ------------------------------------------------------------------ the search
 
 
-def _window(groups: GroupCounts, rate: str, bound: Constraint, alpha: float, part: float) -> Window:
-    """Return the window of one tolerance: the rates of the groups, with a part of their intervals around them."""
+def _interval(groups: GroupCounts, rate: str, bound: Constraint, alpha: float) -> tuple[Floats, Floats, Floats]:
+    """Return a rate of each group at each cut, and the ends of its interval; with [empirical] the rate three times."""
     shares, sizes = groups.rate(rate)
     if bound.mode == "empirical":
-        return Window(shares, shares, bound.value)
+        return shares, shares, shares
     tail = _tail(alpha, len(sizes))
     nodes = np.sin(np.linspace(0, np.pi / 2, NODES)) ** 2  # closer together where bounds bend
-    ends = [
-        [
-            share + part * (np.interp(share, nodes, clopper_pearson(nodes * size, size, tail, side)) - share)
-            for share, size in zip(shares, sizes, strict=True)
-        ]
+    low, high = (
+        np.array(
+            [
+                np.interp(share, nodes, clopper_pearson(nodes * size, size, tail, side))
+                for share, size in zip(shares, sizes, strict=True)
+            ]
+        )
         for side in ("lower", "upper")
-    ]
-    return Window(np.array(ends[0]), np.array(ends[1]), bound.value)
+    )
+    return shares, low, high
 
 
 def _search(groups: GroupCounts, windows: list[Window], objective: CountsFunction, start: int) -> NDArray[Any] | None:
