@@ -7,6 +7,7 @@ schedule could plan for.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ class FitConfig:
     """Keras callbacks."""
     on_epoch: tuple[Callable[[int, dict[str, float]], Any], ...]
     """Functions among the callbacks."""
+    checkpoint: str | None
+    """Folder of the states after each epoch."""
     threshold: NDArray[np.float64]
     random_state: np.random.RandomState
     stream: bool
@@ -127,7 +130,7 @@ class FitConfig:
             schedule = "coslog4" if builtin and not (stream or follows_keras) else "constant"
         epochs = params["epochs"]
         if stream or epochs is None:
-            epochs = 1 if stream else constants.PLANNED_EPOCHS if builtin else constants.OPEN_EPOCHS
+            epochs = 1 if stream else _planned_epochs(n_rows) if builtin else constants.OPEN_EPOCHS
         callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
@@ -161,6 +164,7 @@ class FitConfig:
             metrics=None if params["metrics"] is None else tuple(params["metrics"]),
             callbacks=tuple(c for c in callbacks if not callable(c)),
             on_epoch=tuple(c for c in callbacks if callable(c)),
+            checkpoint=None if stream else _checkpoint(params, callbacks),
             threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
             random_state=check_random_state(params["random_state"]),
             stream=stream,
@@ -304,6 +308,23 @@ def _learning_rate(rate: Any) -> tuple[float | None, Any]:
     return None, rate
 
 
+def _checkpoint(params: Mapping[str, Any], callbacks: Sequence[Any]) -> str | None:
+    """Return the folder of the checkpoints; refuse it where a fit could not go on to the same bits."""
+    if params["checkpoint"] is None:
+        return None
+    if params["random_state"] is None:
+        raise ValueError(
+            "checkpoint needs a random_state, such as random_state=0: without one the fit that goes on would draw "
+            "other folds and other weights than the one that was ended."
+        )
+    if not all(callable(c) for c in callbacks):
+        raise ValueError(
+            "checkpoint and Keras callbacks do not go together: what a callback has seen is in no checkpoint. "
+            "Leave one of them out; functions of the epoch and its logs can stay among the callbacks."
+        )
+    return os.fspath(params["checkpoint"])
+
+
 def _callbacks(callbacks: Any) -> Sequence[Any]:
     for callback in callbacks or ():
         if isinstance(callback, type) or not (callable(callback) or hasattr(callback, "on_epoch_end")):
@@ -320,6 +341,15 @@ def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     if stream:
         return float(np.clip(constants.OPEN_STEP / widest, 0.001, 0.01))
     return float(constants.PLANNED_STEP / widest**0.5)
+
+
+def _planned_epochs(n_rows: int) -> int:
+    """Return the default number of epochs of the built-in network.
+
+    The steps are rounded, so that the folds of a table, which differ by a row, are trained for as many epochs.
+    """
+    steps = (constants.PLANNED_EPOCHS, 24, 16, 12)
+    return next((epochs for epochs in steps if epochs * n_rows <= constants.PLANNED_VISITS), constants.FEWEST_EPOCHS)
 
 
 def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:

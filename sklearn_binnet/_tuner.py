@@ -180,7 +180,10 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     best_score_ : float
         `scoring` of the out-of-fold decisions at `best_threshold_`.
     threshold_interval_ : tuple of float
-        Percentiles of the bootstrap optima, widened if need be to hold `best_threshold_`.
+        Percentiles of the optima of samples from smoothed densities, widened if need be to hold `best_threshold_`. With
+        truth known (``benchmarks/thresholds/intervals.py``, four objectives, 150 samples each), the interval at 95 %
+        held the best threshold in 96 to 99 % of the samples with about ten positive rows, and in 99 to 100 % with 25
+        to 100 of them.
     fold_thresholds_ : ndarray of shape (n_folds,)
         The best threshold of each fold for itself; NaN for folds with one class.
     curve_ : ThresholdCurve

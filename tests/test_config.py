@@ -17,10 +17,10 @@ ROWS = (1, 10, 100, 560, 1024, 3000, 100_000)
 FALLING = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
 
 
-def resolve(stream=False, **params):
+def resolve(stream=False, n_rows=200, **params):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # grids hold parameters without effect
-        return FitConfig.resolve(DEFAULTS | params, DEFAULTS, n_features=4, n_labels=1, n_rows=200, stream=stream)
+        return FitConfig.resolve(DEFAULTS | params, DEFAULTS, n_features=4, n_labels=1, n_rows=n_rows, stream=stream)
 
 
 def own_model(optimizer=None):
@@ -42,6 +42,15 @@ def test_defaults_of_the_built_in_network():
     sizes = ((), (8,), (128,) * 3, (32, 512), (1024,))
     rates = [0.045, 0.01590990257669732, 0.00397747564417433, 0.001988737822087165, 0.00140625]
     assert [resolve(hidden_layer_sizes=s).optimizer_for(None).learning_rate for s in sizes] == rates
+
+
+def test_larger_tables_have_fewer_epochs():
+    rows = (2, 9_999, 10_000, 10_001, 13_333, 16_000, 20_000, 20_001, 26_666, 26_667, 10**6)
+    assert [resolve(n_rows=n).epochs for n in rows] == [32, 32, 32, 24, 24, 16, 16, 12, 12, 8, 8]
+    for params in ({"epochs": 32}, {"model": own_model, "epochs": 32}):
+        assert resolve(n_rows=10**6, **params).epochs == 32
+    assert resolve(n_rows=10**6, model=own_model).epochs == 200
+    assert resolve(n_rows=10**6).patience == 8  # the schedule runs to its end
 
 
 def test_defaults_of_a_users_network():

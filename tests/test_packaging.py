@@ -5,6 +5,7 @@ import inspect
 import re
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,20 @@ def test_version_is_that_of_the_installed_package():
     except PackageNotFoundError:
         pytest.skip("runs from the source folder, not installed")
     assert installed == sklearn_binnet.__version__
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.mark.skipif(not (ROOT / "CITATION.cff").exists(), reason="runs from the source folder")
+def test_the_citation_names_this_version():
+    lines = (ROOT / "CITATION.cff").read_text(encoding="utf-8").splitlines()
+    assert f"version: {sklearn_binnet.__version__}" in lines
+
+
+@pytest.mark.skipif(not (ROOT / ".github").exists(), reason="runs from the source folder")
+def test_the_workflow_runs_scripts_that_are_there():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    scripts = re.findall(r"run: .*bash (\S+)", workflow)
+    assert sorted(scripts) == [".ci/integration", ".ci/package", ".ci/run"]
+    assert all((ROOT / script).is_file() for script in scripts)

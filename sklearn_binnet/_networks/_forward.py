@@ -50,16 +50,13 @@ def _program_of(network: UserNetwork) -> Any:
     """Return the cached program of an architecture."""
 
     def make() -> Any:
-        import keras
-
-        compiled = not network.eager and keras.config.backend() == "tensorflow"
-        return (_CompiledProgram if compiled else _EagerProgram)(network.build())
+        return (_EagerProgram if network.eager else _CompiledProgram)(network.build())
 
     return PROGRAMS.get(("predict", network.forward_key), make)
 
 
 class _EagerProgram:
-    """Runs a model step by step, for models that cannot be traced and for Keras on another backend."""
+    """Runs a model step by step, for models that cannot be traced."""
 
     def __init__(self, model: Any):
         self._model = model

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import warnings
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -102,14 +103,16 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
 
     dropout_class, normalization_class = _classes()
     dropouts = dropout_layers(model)
+    numbers = itertools.count()
 
     def swap(layer: Any) -> Any:
+        name = f"layer_{next(numbers)}"  # Keras' own depend on how many layers there were before
         if layer in dropouts:
-            return dropout_class(dropouts.index(layer), name=layer.name)
+            return dropout_class(dropouts.index(layer), name=name)
         kind: Any = normalization_class if type(layer) is keras.layers.BatchNormalization else type(layer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of lambdas in configs: nothing is saved
-            config = layer.get_config()
+            config = {**layer.get_config(), "name": name}
         # Weights are set later; an initialiser of the user's own may not survive its config.
         return kind.from_config({k: "zeros" if k.endswith("_initializer") else v for k, v in config.items()})
 

@@ -124,7 +124,8 @@ def stacked_optimizer(config: dict[str, Any], flat: Any) -> tuple[Callable[[list
     if config["class_name"] == "AdamW":  # its decay is an input of the program, and all that sets it apart
         config = {**config, "class_name": "Adam"}
     rates = MemberRates()
-    optimizer = getattr(keras.optimizers, config["class_name"])(learning_rate=rates, **options)
+    made = getattr(keras.optimizers, config["class_name"])
+    optimizer = made(learning_rate=rates, name="optimizer", **options)  # Keras' own name counts optimizers
     optimizer.build([flat])
     # There is one replica, and nothing to sum. TensorFlow would register a gradient of the sum for good, and keep with
     # it the graph of every program that was ever traced.

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._training import _compile_cache
 from sklearn_binnet._training._cache import PROGRAMS
 from sklearn_binnet._training._layers import Batch, mix, tracing, trainable_copy
 from sklearn_binnet._training._metrics import MetricSet
@@ -172,6 +173,7 @@ class Program:
         self._flat = keras.Variable(tf.zeros((members, self.layout.n_parameters)), name="parameters")
         self._clip, self._optimizer, self._rates = stacked_optimizer(optimizer, self._flat)
         self._fresh = [v.numpy() for v in self._optimizer.variables]
+        self._key = network.key, json.dumps(optimizer, sort_keys=True, default=str), members, n_features, metrics.key
         self._xla = xla
         self._compiled: dict[Hashable, Any] = {}
 
@@ -191,11 +193,18 @@ class Program:
         # Each set of shapes has a function of its own, since TensorFlow warns of one that it has traced five times. A
         # partial, not the method: TensorFlow counts by code object, over all programs.
         shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation, plan.window, plan.judges))
+        args = state, data, plan, watch, first, last
+
+        def call_new() -> Any:
+            run = functools.partial(self._run)
+            self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
+            return self._compiled[shapes](*args)
+
         with self._lock:
-            if shapes not in self._compiled:
-                run = functools.partial(self._run)
-                self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
-            return self._compiled[shapes](state, data, plan, watch, first, last)
+            if shapes in self._compiled:
+                return self._compiled[shapes](*args)
+            cache = _compile_cache.active() if self._xla else None
+            return call_new() if cache is None else cache.first_call((self._key, shapes), call_new)
 
     def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> ProgramState:
         """Return the state that starts a training; an optimizer state of None starts afresh."""

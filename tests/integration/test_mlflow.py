@@ -5,6 +5,7 @@ import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_binnet import SKOPS_TRUSTED_TYPES
 from tests.small import X, net, y
 
 mlflow = pytest.importorskip("mlflow")
@@ -30,18 +31,13 @@ def test_log_load_and_predict(runs, serialization_format):
     pipe = make_pipeline(StandardScaler(), net()).fit(X, y)
     options = {"serialization_format": serialization_format, "pip_requirements": []}
     if serialization_format == "skops":
-        options |= trusted(pipe)
+        options |= {"skops_trusted_types": list(SKOPS_TRUSTED_TYPES)}
     with mlflow.start_run():
         info = mlflow.sklearn.log_model(pipe, name="net", input_example=X[:2], **options)
     again = mlflow.sklearn.load_model(info.model_uri)
     np.testing.assert_array_equal(again.predict_proba(X), pipe.predict_proba(X))
     served = mlflow.pyfunc.load_model(info.model_uri).predict(X)
     np.testing.assert_array_equal(served, pipe.predict(X))
-
-
-def trusted(model):
-    skops = pytest.importorskip("skops.io")
-    return {"skops_trusted_types": skops.get_untrusted_types(data=skops.dumps(model))}
 
 
 def test_each_epoch_of_a_fit_is_logged(runs):

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
@@ -38,6 +39,7 @@ from sklearn.metrics import (
 from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
+    GroupKFold,
     HalvingGridSearchCV,
     LearningCurveDisplay,
     RandomizedSearchCV,
@@ -55,7 +57,9 @@ from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
+from sklearn.utils.fixes import parse_version
 
+from sklearn_binnet import ThresholdTunerCV
 from tests.small import X, Y, net, y
 
 
@@ -224,6 +228,17 @@ def test_columns_from_several_sources():
     assert through.score(frame, y) > 0.8
 
 
+@pytest.mark.skipif(parse_version(sklearn.__version__) < parse_version("1.9"), reason="cuts no tables of pyarrow")
+def test_tables_of_other_libraries_are_cut_into_folds():
+    polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 2] > 0, "oak", "elm"))
+    expected = cross_val_predict(net(), frame, y, cv=2, method="predict_proba")
+    for table in (polars.from_pandas(frame), pyarrow.Table.from_pandas(frame)):
+        np.testing.assert_array_equal(cross_val_predict(net(), table, y, cv=2, method="predict_proba"), expected)
+        tuned = ThresholdTunerCV(net(n_estimators=2), scoring="f1").fit(table, y)
+        np.testing.assert_array_equal(tuned.predict(table), tuned.predict(frame))
+
+
 def test_randomized_search_and_several_scorers():
     search = RandomizedSearchCV(
         good(),
@@ -342,12 +357,24 @@ def test_weights_and_validation_rows_are_routed_from_end_to_end():
         np.testing.assert_array_equal(inner.predict_proba(X), expected.predict_proba(X))
 
 
-def test_scikit_learns_callbacks(capsys):
+def test_groups_are_routed_to_the_splitter_and_to_the_network():
+    groups = np.repeat(np.arange(20), 10)
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(good(n_estimators=2), {"threshold": [0.5]}, cv=GroupKFold(2), error_score="raise")
+        search.fit(X, y, groups=groups)
+        expected = good(n_estimators=2).fit(X, y, groups=groups)
+        np.testing.assert_array_equal(search.best_estimator_.oof_proba_, expected.oof_proba_)
+        assert not np.array_equal(expected.oof_proba_, good(n_estimators=2).fit(X, y).oof_proba_)
+
+
+def test_scikit_learns_callbacks():
     callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from 1.9 on")
     monitor = callback.ScoringMonitor(scoring="accuracy")
-    pipe = make_pipeline(FunctionTransformer(), good(epochs=3).set_callbacks(monitor))
+    pipe = make_pipeline(FunctionTransformer(), net().set_callbacks(monitor))
     search = GridSearchCV(pipe, {"binarynetclassifier__threshold": [0.4, 0.5]}, cv=2, error_score="raise").fit(X, y)
     assert search.best_score_ > 0.5
+    refit = [row["accuracy"] for row in monitor.get_logs().data if row["task_name"] == "epoch"]
+    assert len(refit) >= 3
 
 
 def test_permutation_importance(fitted):
