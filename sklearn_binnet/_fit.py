@@ -214,6 +214,7 @@ def _lay_out_networks(
         metrics=tuple(metrics or ()),
         callbacks=config.callbacks,
         threshold=config.threshold,
+        checkpoint=config.checkpoint,
     )
     data = _encoded(encoder, rows)
     _check_weights(data, members)

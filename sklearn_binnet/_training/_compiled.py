@@ -10,8 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_binnet._training._callbacks import CallbackView, member_logs
+from sklearn_binnet._training._checkpoint import Checkpoint
 from sklearn_binnet._training._metrics import MetricSet
-from sklearn_binnet._training._program import EarlyStoppingState, Program, ProgramData, ProgramPlan, borrow, xla_works
+from sklearn_binnet._training._program import (
+    EarlyStoppingState,
+    Program,
+    ProgramData,
+    ProgramPlan,
+    ProgramState,
+    borrow,
+    xla_works,
+)
 from sklearn_binnet._training._schedule import (
     RowOrder,
     bucket,
@@ -30,13 +39,19 @@ _PLAIN_FROM_PRODUCTS = 100_000_000
 """Weights times rows of a step. With 512 units in three layers and 256 rows there are 136 million."""
 
 
-def train_together(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> list[Trained]:
+def train_together(
+    network: Network,
+    data: Data,
+    members: Sequence[Member],
+    settings: Settings,
+    checkpoint: Checkpoint | None = None,
+) -> list[Trained]:
     """Train members that take the same number of steps an epoch in one compiled program."""
     metrics = MetricSet(settings.metrics)
     program = borrow(
         network, settings.optimizer, len(members), data.X.shape[1], metrics, xla_pays(members, settings) and xla_works()
     )
-    return _Training(network, program, data, members, settings, ["loss", *metrics.names]).run()
+    return _Training(network, program, data, members, settings, ["loss", *metrics.names], checkpoint).run()
 
 
 def xla_pays(members: Sequence[Member], settings: Settings) -> bool:
@@ -79,7 +94,9 @@ class _Training:
         members: Sequence[Member],
         settings: Settings,
         names: list[str],
+        checkpoint: Checkpoint | None = None,
     ):
+        self._checkpoint = checkpoint
         self._program, self._members, self._settings, self._names = program, members, settings, names
         self._validated = len(members[0].validation) > 0  # the same for all members
         largest = max(len(m.train) for m in members)
@@ -188,7 +205,10 @@ class _Training:
         epochs = self._settings.epochs
         watch = EarlyStoppingState.begin(len(self._members))
         rows: list[NDArray] = []
-        stepwise = bool(self._views or self._settings.on_epoch)
+        stepwise = bool(self._views or self._settings.on_epoch or self._checkpoint)
+        found = self._checkpoint.read() if self._checkpoint else None
+        if found is not None:
+            rows, watch = self._go_on_from(found)
         if self._views:
             for view, weights in zip(self._views, self._weights(), strict=True):
                 view.begin(weights)
@@ -209,8 +229,29 @@ class _Training:
                 if stepwise:
                     stop = self._end_epoch(first + done, alive, rows[-1])
                     watch = watch._replace(stopped=watch.stopped | stop)
+                if self._checkpoint:
+                    self._checkpoint.write(self._written_down(rows, watch))
                 done = last
         return self._results(np.array(rows), watch)
+
+    def _written_down(self, rows: list[NDArray], watch: EarlyStoppingState) -> dict[str, Any]:
+        """Return all that has changed since the training began, as plain data."""
+        return {
+            "rows": np.array(rows),
+            "last": [a.numpy() for a in self._state.last],
+            "best": [a.numpy() for a in self._state.best],
+            "watch": {name: value.numpy() for name, value in watch._asdict().items()},
+        }
+
+    def _go_on_from(self, found: dict[str, Any]) -> tuple[list[NDArray], EarlyStoppingState]:
+        """Take a state that was written down; row orders go on where they were."""
+        import tensorflow as tf
+
+        self._state = ProgramState(*([tf.constant(a) for a in found[part]] for part in ("last", "best")))
+        for order in self._orders:
+            for _ in range(len(found["rows"])):
+                order.rows()
+        return list(found["rows"]), EarlyStoppingState(**{k: tf.constant(v) for k, v in found["watch"].items()})
 
     def _weights(self) -> list[list[NDArray]]:
         return self._program.weights(self._state, best=False)
