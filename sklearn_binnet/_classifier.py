@@ -202,6 +202,12 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         it, so that each can be steered by itself. Its `self.model` goes from raw columns to the probability. If only
         Keras' own `fit` can train `model`, because it has a `train_step` of its own for example, it is that very
         model, on encoded columns. scikit-learn's `clone`, and so every search, copies callbacks but not functions.
+    checkpoint : str, path-like or None, default=None
+        Folder in which the state of the training is kept after each epoch. If the process is ended, the same fit (rows,
+        parameters, versions of the libraries) goes on from there, to the same bits as one that was never ended. A fit
+        that comes to its end removes its file. Several fits can share a folder; none takes the state of another. It
+        needs a `random_state`, and is neither for Keras callbacks nor for a `model` that only Keras' own `fit` can
+        train. `partial_fit` ignores it.
     threshold : float or array-like of shape (n_labels,), default=0.5
         `predict` returns the positive label where its probability is at least this. `set_params` changes it without a
         new fit.
@@ -353,6 +359,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "metrics": [list, tuple, None],
         "callbacks": [list, tuple, None],
+        "checkpoint": [str, PathLike, None],
         "threshold": [Interval(Real, 0, 1, closed="both"), "array-like"],
         "pos_label": [Real, str, "boolean", None],
         "warm_start": ["boolean"],
@@ -388,6 +395,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         class_weight: Any = None,
         metrics: Sequence[Any] | None = None,
         callbacks: Sequence[Any] | None = None,
+        checkpoint: str | PathLike[str] | None = None,
         threshold: ArrayLike = 0.5,
         pos_label: Any = None,
         warm_start: bool = False,
@@ -419,6 +427,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.metrics = metrics
         self.callbacks = callbacks
+        self.checkpoint = checkpoint
         self.threshold = threshold
         self.pos_label = pos_label
         self.warm_start = warm_start

@@ -7,6 +7,7 @@ schedule could plan for.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ class FitConfig:
     """Keras callbacks."""
     on_epoch: tuple[Callable[[int, dict[str, float]], Any], ...]
     """Functions among the callbacks."""
+    checkpoint: str | None
+    """Folder of the states after each epoch."""
     threshold: NDArray[np.float64]
     random_state: np.random.RandomState
     stream: bool
@@ -161,6 +164,7 @@ class FitConfig:
             metrics=None if params["metrics"] is None else tuple(params["metrics"]),
             callbacks=tuple(c for c in callbacks if not callable(c)),
             on_epoch=tuple(c for c in callbacks if callable(c)),
+            checkpoint=None if stream else _checkpoint(params, callbacks),
             threshold=np.atleast_1d(np.asarray(params["threshold"], dtype=float)),
             random_state=check_random_state(params["random_state"]),
             stream=stream,
@@ -302,6 +306,23 @@ def _learning_rate(rate: Any) -> tuple[float | None, Any]:
             f"got {rate!r}. Wrap a function of the step in a subclass of LearningRateSchedule."
         )
     return None, rate
+
+
+def _checkpoint(params: Mapping[str, Any], callbacks: Sequence[Any]) -> str | None:
+    """Return the folder of the checkpoints; refuse it where a fit could not go on to the same bits."""
+    if params["checkpoint"] is None:
+        return None
+    if params["random_state"] is None:
+        raise ValueError(
+            "checkpoint needs a random_state, such as random_state=0: without one the fit that goes on would draw "
+            "other folds and other weights than the one that was ended."
+        )
+    if not all(callable(c) for c in callbacks):
+        raise ValueError(
+            "checkpoint and Keras callbacks do not go together: what a callback has seen is in no checkpoint. "
+            "Leave one of them out; functions of the epoch and its logs can stay among the callbacks."
+        )
+    return os.fspath(params["checkpoint"])
 
 
 def _callbacks(callbacks: Any) -> Sequence[Any]:

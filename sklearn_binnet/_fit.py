@@ -214,6 +214,7 @@ def _lay_out_networks(
         metrics=tuple(metrics or ()),
         callbacks=config.callbacks,
         threshold=config.threshold,
+        checkpoint=config.checkpoint,
     )
     data = _encoded(encoder, rows)
     _check_weights(data, members)
@@ -426,7 +427,9 @@ def _later_seed(seed: int, n_trainings: int) -> int:
 
 def _encoded(encoder: ColumnEncoder, rows: Rows) -> Data:
     """Return all rows as the engine wants them, the validation rows that the user passed after the others."""
-    blocks = [rows] if rows.validation is None else [rows, rows.validation]
+    if rows.validation is None:
+        return Data(encoder.transform(rows.X), rows.targets, rows.target_weights)
+    blocks = [rows, rows.validation]
     return Data(
         np.concatenate([encoder.transform(b.X) for b in blocks]),
         np.concatenate([b.targets for b in blocks]),

@@ -10,6 +10,7 @@ import numpy as np
 
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._callbacks import needs_batches
+from sklearn_binnet._training._checkpoint import Checkpoint
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import ELEMENTWISE
 from sklearn_binnet._training._types import (
@@ -34,12 +35,19 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
     TrainingDiverged
         If a member's loss becomes NaN or infinite.
     """
+    reason = reason_for_keras(network, settings)
+    if settings.checkpoint is not None and reason:
+        raise ValueError(
+            f"checkpoint is for networks that the compiled program trains, and this one is trained by Keras' own fit: "
+            f"{reason}. Leave checkpoint out, or pass keras.callbacks.BackupAndRestore among the callbacks."
+        )
     members = [m if m.place else replace(m, place=(i + 1, len(members))) for i, m in enumerate(members)]
     reason = reason_for_keras(network, settings)
     if reason and network.candidates:
         raise ValueError(f"A network with candidates needs the compiled program, but {reason}.")
     groups = [[i] for i in range(len(members))] if reason else _companions(members, settings.batch_size)
     trained: list[Any] = [None] * len(members)
+    checkpoints: list[Checkpoint] = []
     for indices in groups:
         company = [members[i] for i in indices]
         if reason:
@@ -47,11 +55,24 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
 
             results = [_keras_fit.train_member(network, data, company[0], settings)]
         else:
-            results = _compiled.train_together(network, data, company, settings)
+            if settings.checkpoint is not None:
+                checkpoints.append(Checkpoint.of(network, data, company, settings))
+            results = _compiled.train_together(network, data, company, settings, *checkpoints[-1:])
         for i, result in zip(indices, results, strict=True):
             trained[i] = result
-        _check_finite(trained, members, settings)
+        try:
+            _check_finite(trained, members, settings)
+        except TrainingDiverged:
+            _remove(checkpoints)
+            raise
+    _remove(checkpoints)
     return trained
+
+
+def _remove(checkpoints: Sequence[Checkpoint]) -> None:
+    """Remove the checkpoints of a training that has come to its end."""
+    for checkpoint in checkpoints:
+        checkpoint.remove()
 
 
 def reason_for_keras(network: Network, settings: Settings) -> str | None:
