@@ -446,7 +446,9 @@ def _later_seed(seed: int, n_trainings: int) -> int:
 
 def _encoded(encoder: ColumnEncoder, rows: Rows) -> Data:
     """Return all rows as the engine wants them, the validation rows that the user passed after the others."""
-    blocks = [rows] if rows.validation is None else [rows, rows.validation]
+    if rows.validation is None:
+        return Data(encoder.transform(rows.X), rows.targets, rows.target_weights)
+    blocks = [rows, rows.validation]
     return Data(
         np.concatenate([encoder.transform(b.X) for b in blocks]),
         np.concatenate([b.targets for b in blocks]),
