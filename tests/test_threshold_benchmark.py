@@ -159,7 +159,7 @@ def test_rows_to_refer(study, capsys):
 
 
 def test_thresholds_of_groups(study, capsys):
-    study("groups", "--draws", "2", "--truth", "4000", "--sizes", "2000")
+    study("groups", "--draws", "2", "--points", "501", "--sizes", "2000")
     rows = rows_of(capsys.readouterr().out)
     apart = {way: float(row["apart"]) for (_, way), row in rows.items()}
     assert apart["one threshold"] > 0.4
