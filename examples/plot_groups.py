@@ -66,7 +66,7 @@ for name, columns in (
 # the same score get the same answer. The tolerance is asked of confidence bounds, as
 # constraints are, and small groups are drawn towards all rows before they are judged.
 
-tuner = ThresholdTunerCV(model, groups="predictive_equality <= 0.15", random_state=0)
+tuner = ThresholdTunerCV(model, parity="predictive_equality <= 0.15", random_state=0)
 tuner.fit(X.loc[fit], y[fit], sensitive=company[fit])
 called = tuner.predict(X.loc[new], sensitive=company[new])
 results["a threshold each"] = false_alarms(called == 1)
@@ -91,7 +91,7 @@ for name, rates in results.items():
 
 scores = {}
 for tolerance in (0.05, 0.1, 0.15, 0.3):
-    tuner.retune(groups=f"predictive_equality <= {tolerance}")
+    tuner.retune(parity=f"predictive_equality <= {tolerance}")
     scores[tolerance] = tuner.group_report_["score"]
     print(f"apart by at most {tolerance}: balanced accuracy {scores[tolerance]:.3f}")
 
@@ -100,7 +100,7 @@ for tolerance in (0.05, 0.1, 0.15, 0.3):
 # nearly all trips are checked. A tolerance of the estimates alone, "predictive_equality
 # <= 0.05 [empirical]", is kept on these rows at a better score, and broken on new ones:
 
-tuner.retune(groups="predictive_equality <= 0.05 [empirical]")
+tuner.retune(parity="predictive_equality <= 0.05 [empirical]")
 called = tuner.predict(X.loc[new], sensitive=company[new])
 broken = float(np.ptp(false_alarms(called == 1)))
 print(f"asked of the estimates: apart by {broken:.2f} on new trips")

@@ -128,7 +128,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Bounds and budget hold with confidence, as constraints do; ``"referral_rate <= 0.1 [empirical]"`` is a budget
         for the rows at hand. Of the positives, `recall` counts those called so and `fnr` those called negative, so that
         referred ones are in neither.
-    groups : str or list of str, optional
+    parity : str or list of str, optional
         How far groups of rows may differ, such as ``"equal_opportunity <= 0.05"``: each group gets a threshold of its
         own. `sensitive` of `fit`, `retune` and `predict` says which group a row is in. The difference between the
         highest and the lowest rate of a group is that of the recall (``"equal_opportunity"``), of the false positive
@@ -136,7 +136,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         first two (``"equalized_odds"``). Confidence bounds must keep it, or with [empirical] the rates of the rows at
         hand. Small groups are drawn towards all rows.
     confidence_level : float, default=0.95
-        Level of `threshold_interval_`, of constraints, of `abstain` and of `groups`.
+        Level of `threshold_interval_`, of constraints, of `abstain` and of `parity`.
     pos_label : label, optional
         The positive class. By default that of the scorer if it names one, else that of the estimator (of the last step
         of a pipeline) if it has one, as a `BinaryNetClassifier` has, else ``classes_[1]``.
@@ -206,7 +206,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         of both thresholds from the bootstrap (None where the fewest rows are referred), and with a cost of referral the
         mean ``cost`` of a row.
     group_thresholds_ : dict or None
-        The threshold of each group of `sensitive`, if `groups` asks for them; `best_threshold_` is that of all rows.
+        The threshold of each group of `sensitive`, if `parity` asks for them; `best_threshold_` is that of all rows.
     group_report_ : dict or None
         ``constraints``, each with its ``estimate`` on the rows and its ``bound``; ``satisfied``, whether all of them
         are shown to hold; ``groups``, by name the ``threshold``, the rates compared with their intervals, the rows of
@@ -321,7 +321,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs: ArrayLike | None = None,
         selection: Any = "stable",
         abstain: Any = None,
-        groups: Any = None,
+        parity: Any = None,
         confidence_level: float = 0.95,
         pos_label: Any = None,
         response_method: str = "auto",
@@ -340,7 +340,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self.costs = costs
         self.selection = selection
         self.abstain = abstain
-        self.groups = groups
+        self.parity = parity
         self.confidence_level = confidence_level
         self.pos_label = pos_label
         self.response_method = response_method
@@ -382,8 +382,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             does. The bounds of constraints count rows and not groups, which is optimistic; a warning says so. With
             metadata routing, they are requested by default.
         sensitive : array-like of shape (n_samples,), optional
-            The group of each row, for `groups`; kept for `retune`. (`groups` of this
-            method is scikit-learn's: rows that belong together.)
+            The group of each row, which `parity` compares; kept for `retune`.
         **params : dict
             With metadata routing, each goes where it was requested; a metric given by name takes the `sample_weight`
             that is passed. Without it, `sample_weight` goes to the estimator and to the curve, the rest to the
@@ -406,11 +405,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         self._check_parameters()
         y = self._read_labels(X, y)
         n_samples, n_labels = len(y), 1 if y.ndim == 1 else y.shape[1]
-        asked = {"abstain": self.abstain, "groups": self.groups}
+        asked = {"abstain": self.abstain, "parity": self.parity}
         request = self._request(self.scoring, self.constraint, self.costs, n_labels, costs is not None, **asked)
         compared = None if sensitive is None else _tuning.read_groups(sensitive, n_samples)
         if request.parity and compared is None:
-            raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
+            raise ValueError("`parity` compares groups of rows; pass `sensitive`, the group of each row, to fit.")
         labels = self._find_labels(y, request)
         classes = (0, 1) if labels is None else (labels[0], labels[1])
         row_costs = None if costs is None else _tuning.check_row_costs(costs, n_samples)
@@ -630,7 +629,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         costs: ArrayLike | None = None,
         prevalence: ArrayLike | None = None,
         abstain: Any = None,
-        groups: Any = None,
+        parity: Any = None,
         sensitive: ArrayLike | None = None,
     ) -> ThresholdTunerCV:
         """Choose the threshold anew from the stored out-of-fold scores; nothing is fitted.
@@ -650,7 +649,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             reweighted to it. For several labels one share for all, or one for each.
         abstain : float, str, list of str or dict, optional
             Rows to refer to a person. Pass ``[]`` to drop the constructor's.
-        groups : str or list of str, optional
+        parity : str or list of str, optional
             How far groups may differ. Pass ``[]`` to drop the constructor's.
         sensitive : array-like of shape (n_samples,), optional
             The group of each row that `fit` was given, if not as it said there.
@@ -663,7 +662,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         constraint = self.constraint if constraint is None else constraint
         asked = {
             "abstain": self.abstain if abstain is None else abstain,
-            "groups": self.groups if groups is None else groups,
+            "parity": self.parity if parity is None else parity,
         }
         if scoring is None:
             scoring = self.scoring if costs is None or _tuning.asks_for_cost(None, constraint) else "cost"
@@ -890,7 +889,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         sensitive : array-like of shape (n_samples,), optional
-            The group of each row, where `groups` gave them thresholds of their own.
+            The group of each row, where `parity` gave them thresholds of their own.
 
         Returns
         -------
@@ -936,7 +935,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             With `abstain`, what the rows of the band are called. None masks them: the result is then a masked array,
             with the decision of `best_threshold_` under the mask (`.data`). Metrics of scikit-learn want that `.data`.
         sensitive : array-like of shape (n_samples,), optional
-            The group of each row, where `groups` gave them thresholds of their own.
+            The group of each row, where `parity` gave them thresholds of their own.
 
         Returns
         -------
@@ -1042,7 +1041,7 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row.
         sensitive : array-like of shape (n_samples,), optional
-            The group of each row, where `groups` gave them thresholds of their own.
+            The group of each row, where `parity` gave them thresholds of their own.
 
         Returns
         -------

@@ -302,7 +302,7 @@ def test_row_costs_and_weights_come_back(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"calibrate": True, "abstain": 0.1}, {"groups": "equal_opportunity <= 0.5 [empirical]"}], ids=str
+    "options", [{"calibrate": True, "abstain": 0.1}, {"parity": "equal_opportunity <= 0.5 [empirical]"}], ids=str
 )
 def test_bands_groups_and_calibrations_come_back(options, tmp_path):
     groups = {"sensitive": np.array(["a", "b"])[(X[:, 3] > 0).astype(int)]} if "groups" in options else {}

@@ -98,7 +98,7 @@ def test_no_combination_of_thresholds_is_better(seed, n_groups, parity, toleranc
 
 # ------------------------------------------------------------------ asked of a tuner
 def test_one_threshold_for_all_breaks_what_thresholds_of_groups_keep():
-    tuned = prefit(scoring="accuracy", groups=ASKED).fit(X, Y, sensitive=G)
+    tuned = prefit(scoring="accuracy", parity=ASKED).fit(X, Y, sensitive=G)
     called = tuned.predict(X, sensitive=G)
     own = rates(called == 1, Y, G)["recall"]
     assert np.ptp(rates(tuned.best_threshold_ <= SCORES, Y, G)["recall"]) > 0.2
@@ -121,7 +121,7 @@ def test_one_threshold_for_all_breaks_what_thresholds_of_groups_keep():
 
 @pytest.mark.parametrize("parity", sorted(PARITIES))
 def test_each_kind_of_difference_is_kept(parity):
-    tuned = prefit(groups=f"{parity} <= 0.04 [empirical]").fit(X, Y, sensitive=G)
+    tuned = prefit(parity=f"{parity} <= 0.04 [empirical]").fit(X, Y, sensitive=G)
     own = rates(tuned.predict(X, sensitive=G) == 1, Y, G)
     assert max(np.ptp(own[rate]) for rate in PARITIES[parity]) <= 0.04
     (line,) = tuned.group_report_["constraints"]
@@ -131,7 +131,7 @@ def test_each_kind_of_difference_is_kept(parity):
 
 def test_two_tolerances_hold_together():
     asked = ["equal_opportunity <= 0.1 [empirical]", "demographic_parity <= 0.05 [empirical]"]
-    tuned = prefit(groups=asked).fit(X, Y, sensitive=G)
+    tuned = prefit(parity=asked).fit(X, Y, sensitive=G)
     own = rates(tuned.predict(X, sensitive=G) == 1, Y, G)
     assert np.ptp(own["recall"]) <= 0.1
     assert np.ptp(own["positive_rate"]) <= 0.05
@@ -141,7 +141,7 @@ def test_two_tolerances_hold_together():
 def test_a_wider_tolerance_scores_no_worse():
     tuned = prefit(scoring="f1").fit(X, Y, sensitive=G)
     scores = [
-        tuned.retune(groups=f"equal_opportunity <= {tolerance} [empirical]").group_report_["score"]
+        tuned.retune(parity=f"equal_opportunity <= {tolerance} [empirical]").group_report_["score"]
         for tolerance in (0.0, 0.02, 0.1, 0.5, 1.0)
     ]
     assert scores == sorted(scores)
@@ -152,7 +152,7 @@ def test_a_wider_tolerance_scores_no_worse():
 def test_confidence_asks_the_bounds_to_keep_the_tolerance():
     X, Y, G = sample(20_000, shares=(0.5, 0.3, 0.2))
     model = LogisticRegression().fit(X, Y)
-    tuned = ThresholdTunerCV(model, cv="prefit", refit=False, groups="equal_opportunity <= 0.08")
+    tuned = ThresholdTunerCV(model, cv="prefit", refit=False, parity="equal_opportunity <= 0.08")
     tuned.fit(X, Y, sensitive=G)
     (line,) = tuned.group_report_["constraints"]
     assert line["satisfied"]
@@ -171,8 +171,8 @@ def test_confidence_asks_the_bounds_to_keep_the_tolerance():
 
 
 def test_what_cannot_be_shown_is_told_and_kept_as_far_as_the_rows_can_tell():
-    tuned = prefit(groups="equal_opportunity <= 0.02")
-    with pytest.warns(UserWarning, match=r"No thresholds are shown to keep `groups`.*'equal_opportunity <= 0.02'"):
+    tuned = prefit(parity="equal_opportunity <= 0.02")
+    with pytest.warns(UserWarning, match=r"No thresholds are shown to keep `parity`.*'equal_opportunity <= 0.02'"):
         tuned.fit(X, Y, sensitive=G)
     report = tuned.group_report_
     assert not report["satisfied"]
@@ -235,7 +235,7 @@ def test_the_threshold_of_a_small_group_is_nearer_to_that_of_all_and_to_the_trut
         for mode, found in apart.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
-                tuned.retune(groups=f"equal_opportunity <= 0.1{mode}")
+                tuned.retune(parity=f"equal_opportunity <= 0.1{mode}")
             found.append(abs(tuned.group_thresholds_["c"] - tuned.best_threshold_))
     assert np.mean(apart[""]) < 0.6 * np.mean(apart[" [empirical]"])
 
@@ -246,24 +246,24 @@ def test_retune_takes_the_groups_of_fit_or_new_ones_and_goes_back():
     assert tuned.group_thresholds_ is None
     assert tuned.group_report_ is None
     plain = tuned.predict(X)
-    first = tuned.retune(groups=ASKED).group_thresholds_
-    assert prefit(groups=ASKED).fit(X, Y, sensitive=G).group_thresholds_ == first
-    assert prefit().fit(X, Y).retune(groups=ASKED, sensitive=G).group_thresholds_ == first
-    assert pickle.loads(pickle.dumps(tuned)).retune(groups=ASKED).group_thresholds_ == first
+    first = tuned.retune(parity=ASKED).group_thresholds_
+    assert prefit(parity=ASKED).fit(X, Y, sensitive=G).group_thresholds_ == first
+    assert prefit().fit(X, Y).retune(parity=ASKED, sensitive=G).group_thresholds_ == first
+    assert pickle.loads(pickle.dumps(tuned)).retune(parity=ASKED).group_thresholds_ == first
     np.testing.assert_array_equal(tuned.retune().predict(X), plain)
     half = np.arange(len(Y)) % 2
-    assert list(tuned.retune(groups=ASKED, sensitive=half).group_thresholds_) == [0, 1]
+    assert list(tuned.retune(parity=ASKED, sensitive=half).group_thresholds_) == [0, 1]
 
 
 def test_folds_weights_costs_of_rows_and_another_prevalence():
-    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", groups=ASKED).fit(X, Y, sensitive=G)
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", parity=ASKED).fit(X, Y, sensitive=G)
     called = tuned.oof_scores_ >= np.array([tuned.group_thresholds_[g] for g in G])
     assert np.ptp(rates(called, Y, G)["recall"]) <= 0.05
     assert tuned.group_report_["score"] == pytest.approx(f1_score(Y, called))
     rarer = tuned.retune(prevalence=0.1).group_report_["groups"]
     assert sum(g["n_positive"] for g in rarer.values()) == pytest.approx(0.1 * len(Y))
     costs = np.random.default_rng(0).exponential(size=(len(Y), 2))
-    by_row = prefit(scoring="cost", groups=ASKED).fit(X, Y, costs=costs, sensitive=G)
+    by_row = prefit(scoring="cost", parity=ASKED).fit(X, Y, costs=costs, sensitive=G)
     called = by_row.predict(X, sensitive=G) == 1
     paid = np.where(called, costs[:, 0] * (Y == 0), costs[:, 1] * (Y == 1)).mean()
     assert by_row.group_report_["score"] == pytest.approx(-paid)
@@ -271,33 +271,33 @@ def test_folds_weights_costs_of_rows_and_another_prevalence():
     weight = np.where(np.arange(len(Y)) % 3 == 0, 2.0, 1.0)
     twice = np.repeat(np.arange(len(Y)), weight.astype(int))
     pair = [
-        prefit(groups=ASKED).fit(X, Y, sensitive=G, sample_weight=weight),
-        prefit(groups=ASKED).fit(X[twice], Y[twice], sensitive=G[twice]),
+        prefit(parity=ASKED).fit(X, Y, sensitive=G, sample_weight=weight),
+        prefit(parity=ASKED).fit(X[twice], Y[twice], sensitive=G[twice]),
     ]
     assert pair[0].group_thresholds_ == pytest.approx(pair[1].group_thresholds_)
 
 
 def test_rows_that_no_fold_held_out_have_no_say():
     split = [(np.arange(2000), np.arange(2000, 3000))]
-    tuned = ThresholdTunerCV(LogisticRegression(), cv=split, groups=ASKED).fit(X, Y, sensitive=G)
+    tuned = ThresholdTunerCV(LogisticRegression(), cv=split, parity=ASKED).fit(X, Y, sensitive=G)
     held_out = ~np.isnan(tuned.oof_scores_)
     called = tuned.oof_scores_[held_out] >= np.array([tuned.group_thresholds_[g] for g in G[held_out]])
     assert np.ptp(rates(called, Y[held_out], G[held_out])["recall"]) <= 0.05
-    again = tuned.retune(groups=ASKED, sensitive=G).group_thresholds_
+    again = tuned.retune(parity=ASKED, sensitive=G).group_thresholds_
     assert again == clone(tuned).fit(X, Y, sensitive=G).group_thresholds_
 
 
 @pytest.mark.parametrize("dtype", ["category", "string"])
 def test_groups_may_be_a_column_of_a_table_and_are_not_those_of_the_splitter(dtype):
     column = pd.Series(G).astype(dtype)
-    tuner = ThresholdTunerCV(LogisticRegression(), cv=GroupKFold(4), groups=ASKED)
+    tuner = ThresholdTunerCV(LogisticRegression(), cv=GroupKFold(4), parity=ASKED)
     tuned = tuner.fit(X, Y, groups=np.arange(len(Y)) // 10, sensitive=column)
     assert list(tuned.group_thresholds_) == ["a", "b", "c"]
     np.testing.assert_array_equal(tuned.predict(X, sensitive=column), tuned.predict(X, sensitive=G))
 
 
 def test_the_positive_class_may_be_the_first():
-    tuned = prefit(groups=ASKED, pos_label=0).fit(X, Y, sensitive=G)
+    tuned = prefit(parity=ASKED, pos_label=0).fit(X, Y, sensitive=G)
     called = tuned.predict(X, sensitive=G)
     recalls = [recall_score(Y[g == G], called[g == G], pos_label=0) for g in "abc"]
     assert np.ptp(recalls) <= 0.05
@@ -310,12 +310,12 @@ def test_the_positive_class_may_be_the_first():
     [
         ("equal_opportunity >= 0.05", ValueError, "is no tolerance; write 'equal_opportunity <= 0.05'"),
         ("equal_opportunity <= 0.05 [strict]", ValueError, "is no tolerance"),
-        ("equal_opportunity <= 1.5", ValueError, "`groups` 'equal_opportunity <= 1.5' can never matter"),
+        ("equal_opportunity <= 1.5", ValueError, "`parity` 'equal_opportunity <= 1.5' can never matter"),
         ("recall <= 0.05", ValueError, "is no difference between groups; choose one of"),
-        ("fairness <= 0.05", ValueError, "`groups` names the unknown metric 'fairness'"),
+        ("fairness <= 0.05", ValueError, "`parity` names the unknown metric 'fairness'"),
         (["equalized_odds <= 0.1", "demographic_parity <= 0.1"], ValueError, "compares more than two rates"),
         (G, TypeError, "The group of each row is `sensitive`"),
-        (0.05, TypeError, "`groups` must say how far groups may differ"),
+        (0.05, TypeError, "`parity` must say how far groups may differ"),
     ],
 )
 def test_what_is_no_tolerance_is_refused_before_anything_is_fitted(groups, error, message):
@@ -324,11 +324,11 @@ def test_what_is_no_tolerance_is_refused_before_anything_is_fitted(groups, error
             raise AssertionError("fitted")
 
     with pytest.raises(error, match=message):
-        ThresholdTunerCV(Never(), groups=groups).fit(X, Y, sensitive=G)
-    tuned = prefit(groups=ASKED).fit(X, Y, sensitive=G)
+        ThresholdTunerCV(Never(), parity=groups).fit(X, Y, sensitive=G)
+    tuned = prefit(parity=ASKED).fit(X, Y, sensitive=G)
     before = tuned.group_thresholds_
     with pytest.raises(error, match=message):
-        tuned.retune(groups=groups)
+        tuned.retune(parity=groups)
     assert tuned.group_thresholds_ == before
 
 
@@ -348,11 +348,11 @@ def test_what_is_no_tolerance_is_refused_before_anything_is_fitted(groups, error
 )
 def test_groups_that_cannot_be_compared_are_refused(sensitive, message):
     with pytest.raises(ValueError, match=message):
-        prefit(groups=ASKED).fit(X, Y, sensitive=sensitive)
+        prefit(parity=ASKED).fit(X, Y, sensitive=sensitive)
 
 
 def test_groups_unseen_or_missing_at_prediction_are_refused():
-    tuned = prefit(groups=ASKED).fit(X, Y, sensitive=G)
+    tuned = prefit(parity=ASKED).fit(X, Y, sensitive=G)
     for answer in (tuned.predict, tuned.decide):
         with pytest.raises(ValueError, match=r"groups that the tuner has not seen: 'z'; it knows \['a', 'b', 'c'\]"):
             answer(X[:3], sensitive=["a", "z", "b"])
@@ -372,13 +372,13 @@ def test_groups_unseen_or_missing_at_prediction_are_refused():
     ],
 )
 def test_what_does_not_go_together_is_refused(options):
-    with pytest.raises(ValueError, match=r"`groups` .* goes with one yes/no question and a `scoring` of the counts"):
-        prefit(groups=ASKED, **options).fit(X, Y, sensitive=G)
+    with pytest.raises(ValueError, match=r"`parity` .* goes with one yes/no question and a `scoring` of the counts"):
+        prefit(parity=ASKED, **options).fit(X, Y, sensitive=G)
 
 
 def test_several_labels_are_refused():
     X, Y = make_multilabel_classification(100, n_classes=3, random_state=0)
     base = OneVsRestClassifier(LogisticRegression())
     with pytest.raises(ValueError, match="goes with one yes/no question"):
-        ThresholdTunerCV(base, groups=ASKED).fit(X, Y, sensitive=np.arange(100) % 2)
+        ThresholdTunerCV(base, parity=ASKED).fit(X, Y, sensitive=np.arange(100) % 2)
     assert ThresholdTunerCV(base).fit(X, Y).group_thresholds_ is None

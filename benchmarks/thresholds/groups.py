@@ -45,7 +45,7 @@ def ours(model, X, y, group, mode):
     tuner = ThresholdTunerCV(model, cv="prefit", refit=False, scoring="accuracy")
     tuner.fit(X, y, sensitive=group)
     asked = [] if mode is None else f"equal_opportunity <= {TOLERANCE}{mode}"
-    tuner.retune(groups=asked)
+    tuner.retune(parity=asked)
     report = tuner.group_report_
     return lambda X, group: tuner.predict(X, sensitive=group).astype(float), report is None or report["satisfied"]
 

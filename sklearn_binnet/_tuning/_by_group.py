@@ -63,31 +63,31 @@ def _column(sensitive: ArrayLike, n_samples: int) -> NDArray[Any]:
     return values
 
 
-def parse_groups(groups: Any) -> list[th.Constraint]:
-    """Read the parameter `groups`; None and an empty list ask for nothing."""
-    if groups is None or (isinstance(groups, list | tuple) and not groups):
+def parse_parity(parity: Any) -> list[th.Constraint]:
+    """Read the parameter `parity`; None and an empty list ask for nothing."""
+    if parity is None or (isinstance(parity, list | tuple) and not parity):
         return []
-    if not isinstance(groups, str | list | tuple) or not all(isinstance(item, str) for item in groups):
+    if not isinstance(parity, str | list | tuple) or not all(isinstance(item, str) for item in parity):
         raise TypeError(
-            "`groups` must say how far groups may differ, such as 'equal_opportunity <= 0.05', or be a list of such "
-            f"strings; got {groups!r}. The group of each row is `sensitive`."
+            "`parity` must say how far groups may differ, such as 'equal_opportunity <= 0.05', or be a list of such "
+            f"strings; got {parity!r}. The group of each row is `sensitive`."
         )
     try:
-        parsed = th.parse_constraint(groups, th.PARITY_METRICS)
+        parsed = th.parse_constraint(parity, th.PARITY_METRICS)
     except (TypeError, ValueError) as error:
-        raise type(error)(str(error).replace("`constraint`", "`groups`")) from None
+        raise type(error)(str(error).replace("`constraint`", "`parity`")) from None
     known = sorted(th.PARITIES)
     for bound in parsed:
         if bound.metric not in th.PARITY_METRICS.values():
-            raise ValueError(f"`groups` {str(bound)!r} is no difference between groups; choose one of {known}.")
+            raise ValueError(f"`parity` {str(bound)!r} is no difference between groups; choose one of {known}.")
         if bound.at_least or bound.mode == "strict":
             raise ValueError(
-                f"`groups` {str(bound)!r} is no tolerance; write '{bound.metric.name} <= {bound.value:g}', with "
+                f"`parity` {str(bound)!r} is no tolerance; write '{bound.metric.name} <= {bound.value:g}', with "
                 "[empirical] where the rows at hand alone are meant."
             )
     if sum(len(th.PARITIES[bound.metric.name]) for bound in parsed) > 2:
         raise ValueError(
-            f"`groups` {groups!r} compares more than two rates; name one or two of {known}, 'equalized_odds' alone."
+            f"`parity` {parity!r} compares more than two rates; name one or two of {known}, 'equalized_odds' alone."
         )
     return parsed
 
@@ -121,7 +121,7 @@ def warn_of_groups(report: dict[str, Any] | None) -> None:
         f"'{line['constraint']}': {line['estimate']:.4g} on these rows, at most {line['bound']:.4g}" for line in lines
     )
     warnings.warn(
-        f"No thresholds are shown to keep `groups` at the confidence level ({said}). Those are used that keep it as "
+        f"No thresholds are shown to keep `parity` at the confidence level ({said}). Those are used that keep it as "
         "far as these rows can tell. Bounds of the smallest group decide: add rows to it, relax the tolerance, or ask "
         "of these rows alone with [empirical].",
         UserWarning,
@@ -135,7 +135,7 @@ def row_thresholds(sensitive: ArrayLike | None, n_samples: int, thresholds: dict
     if sensitive is None:
         raise ValueError(
             f"The thresholds differ between the groups {known}; pass `sensitive`, the group of each row, or drop them "
-            "with retune(groups=[])."
+            "with retune(parity=[])."
         )
     values = _column(sensitive, n_samples).tolist()
     unseen = sorted({repr(value) for value in values if value not in thresholds})

@@ -286,7 +286,7 @@ def check_new_costs(costs: ArrayLike, n_samples: int, n_labels: int, shared: boo
     if not shared:
         raise ValueError(
             "`costs` decide each row by itself, but this tuner refers a band of rows or has a threshold for each "
-            "group, which `costs` would pass over. Leave `costs` out, or drop these: retune(abstain=[], groups=[])."
+            "group, which `costs` would pass over. Leave `costs` out, or drop these: retune(abstain=[], parity=[])."
         )
     if n_labels > 1:
         raise ValueError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._compat import is_scorer, scorer_parts
-from sklearn_binnet._tuning._by_group import check_classes, parse_groups, report_by_name
+from sklearn_binnet._tuning._by_group import check_classes, parse_parity, report_by_name
 from sklearn_binnet._tuning._evidence import Evidence
 from sklearn_binnet._tuning._objective import (
     ANY_COST,
@@ -91,7 +91,7 @@ def resolve_request(
     confidence_level: float,
     thresholds: Any,
     abstain: Any,
-    groups: Any,
+    parity: Any,
 ) -> Request:
     """Read what a user asked for, as in `ThresholdTunerCV`; `row_costs` says whether each row has costs of its own."""
     several = n_labels > 1
@@ -127,10 +127,10 @@ def resolve_request(
         raise ValueError(
             "`thresholds` are the candidates of a single threshold, and `abstain` chooses two among all; leave one out."
         )
-    parity = parse_groups(groups)
+    parity = parse_parity(parity)
     if parity and (several or objective.metric is None or thresholds is not None or any(constraints) or band):
         raise ValueError(
-            f"`groups` {groups!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
+            f"`parity` {parity!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
             "`abstain` and `thresholds`; leave these out."
         )
     return Request(objective, constraints, average, selection, confidence_level, thresholds, matrix, band, parity)
@@ -269,7 +269,7 @@ def _choose_groups(
     """Return the threshold of each group, and what they come to."""
     groups = evidence.groups
     if groups is None:
-        raise ValueError("`groups` compares groups of rows; pass `sensitive`, the group of each row.")
+        raise ValueError("`parity` compares groups of rows; pass `sensitive`, the group of each row.")
     check_classes(groups, evidence.positive, request.parity)
     rows = [np.flatnonzero(groups.codes == code) for code in range(len(groups.names))]
     parts = [_pose(evidence.part((places, evidence.scores[places])), objective, None) for places in rows]
