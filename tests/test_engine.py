@@ -20,7 +20,7 @@ import tensorflow as tf
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._cache import PROGRAMS, ProgramCache
 from sklearn_binnet._training._engine import train
-from sklearn_binnet._training._types import TrainingDiverged
+from sklearn_binnet._training._types import Member, TrainingDiverged
 from tests.engine_cases import assert_same, fast, general, make_data, make_member, make_network, make_settings
 from tests.small import X, net, y
 
@@ -466,6 +466,19 @@ def test_xla_is_for_trainings_of_many_steps(monkeypatch):
     member = make_member(network)  # 50 rows: 4 steps of 16
     assert not _compiled.xla_pays([member], make_settings(epochs=12))
     assert _compiled.xla_pays([member], make_settings(epochs=13))
+
+
+@pytest.mark.parametrize(
+    ("cores", "company", "units", "xla"), [(2, 1, 512, False), (1, 1, 512, True), (2, 2, 512, True), (2, 1, 128, True)]
+)
+def test_one_wide_network_is_left_to_tensorflow_where_there_are_cores(monkeypatch, cores, company, units, xla):
+    monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", 0)
+    monkeypatch.setattr(_compiled, "_cores", lambda: cores)
+    weights = [np.zeros((11, units)), np.zeros((units, units)), np.zeros((units, units)), np.zeros((units, 1))]
+    member = Member(np.arange(1119), np.arange(0), weights, seed=0)
+    assert _compiled.xla_pays([member] * company, make_settings(batch_size=256)) == xla
+    if not xla:  # few rows are few products
+        assert _compiled.xla_pays([replace(member, train=np.arange(100))], make_settings(batch_size=256))
 
 
 def test_a_program_that_is_gone_leaves_no_graph_behind():

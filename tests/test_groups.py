@@ -5,6 +5,7 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer, recall_score
+from sklearn.model_selection import GroupKFold
 from sklearn.multiclass import OneVsRestClassifier
 
 from sklearn_binnet import ThresholdCurve, ThresholdTunerCV
@@ -283,6 +285,15 @@ def test_rows_that_no_fold_held_out_have_no_say():
     assert np.ptp(rates(called, Y[held_out], G[held_out])["recall"]) <= 0.05
     again = tuned.retune(groups=ASKED, sensitive=G).group_thresholds_
     assert again == clone(tuned).fit(X, Y, sensitive=G).group_thresholds_
+
+
+@pytest.mark.parametrize("dtype", ["category", "string"])
+def test_groups_may_be_a_column_of_a_table_and_are_not_those_of_the_splitter(dtype):
+    column = pd.Series(G).astype(dtype)
+    tuner = ThresholdTunerCV(LogisticRegression(), cv=GroupKFold(4), groups=ASKED)
+    tuned = tuner.fit(X, Y, groups=np.arange(len(Y)) // 10, sensitive=column)
+    assert list(tuned.group_thresholds_) == ["a", "b", "c"]
+    np.testing.assert_array_equal(tuned.predict(X, sensitive=column), tuned.predict(X, sensitive=G))
 
 
 def test_the_positive_class_may_be_the_first():

@@ -99,6 +99,16 @@ def test_stable_rule_leans_on_the_threshold_probability_of_calibrated_scores():
     assert with_it < without
 
 
+def test_net_benefit_of_several_labels_is_the_mean_over_them():
+    X, Y = make_multilabel_classification(400, n_classes=3, random_state=0)
+    tuned = ThresholdTunerCV(
+        OneVsRestClassifier(LogisticRegression()), scoring="net_benefit@0.3", selection="argmax"
+    ).fit(X, Y)
+    called = tuned.oof_scores_ >= tuned.best_threshold_
+    assert tuned.best_score_ == pytest.approx(np.mean(called * np.where(Y == 1, 1, -3 / 7)))
+    assert tuned.retune(scoring="net_benefit@0.3_macro").best_score_ == pytest.approx(tuned.best_score_)
+
+
 def test_constraint_on_net_benefit():
     tuned = ThresholdTunerCV(FITTED, cv="prefit", refit=False, scoring="recall", constraint="net_benefit@0.2 >= 0.05")
     (line,) = tuned.fit(X, Y).constraint_report_

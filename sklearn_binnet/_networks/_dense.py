@@ -17,7 +17,7 @@ from scipy.special import erf, expit
 
 TILE = 16
 """Rows of every product: what a single row is filled up to."""
-_PRODUCT = 1 << 18
+PRODUCT = 1 << 18
 """Multiplications of a product at most. From twice as many on, OpenBLAS takes a second thread."""
 _MIN_UNITS = 16
 _BLOCK_VALUES = 1 << 17
@@ -134,7 +134,7 @@ def _tiled(kernel: NDArray[np.float64], bias: NDArray[np.float64], n_inputs: int
     `n_inputs` is that number for the layer before. What tiles add are zeros.
     """
     members, _, units = kernel.shape
-    most = max(_PRODUCT // (TILE * max(n_inputs, 1)) // _MIN_UNITS, 1) * _MIN_UNITS
+    most = max(PRODUCT // (TILE * max(n_inputs, 1)) // _MIN_UNITS, 1) * _MIN_UNITS
     tiles = -(-units // most)
     width = -(-units // tiles)
     kernel = _filled_up(_filled_up(kernel, n_inputs, axis=1), tiles * width, axis=2).astype(np.float32)

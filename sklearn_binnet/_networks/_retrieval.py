@@ -21,7 +21,7 @@ from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._cores import in_blocks
-from sklearn_binnet._networks._dense import TILE
+from sklearn_binnet._networks._dense import PRODUCT, TILE
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
 from sklearn_binnet._training._types import Candidates, Data
@@ -231,26 +231,13 @@ def _log_add(a: Any, b: Any) -> Any:
 def _vote_sums(z: Any, c: Any, votes: Any, others: Any) -> Any:
     """Return the sums (batch, 2 L) of `votes` (C, 2 L), weighed by exp(-distance) of rows z to candidates c.
 
-    `others` (batch, C) is 0 where both are the same row. The gradient is written out: it keeps two matrices of the size
-    of `others`, and needs no other.
+    `others` (batch, C) is 0 where both are the same row. A gradient written by hand would be no quicker under XLA.
     """
     import tensorflow as tf
 
-    @tf.custom_gradient
-    def sums(z: Any, c: Any) -> Any:
-        squares = tf.reduce_sum(z * z, 1)[:, None] + tf.reduce_sum(c * c, 1)[None]
-        distance = tf.sqrt(tf.maximum(squares - 2.0 * tf.matmul(z, c, transpose_b=True), 1e-6))
-        near = tf.exp(-distance) * others
-
-        def gradient(upstream: Any) -> tuple[Any, Any]:
-            pull = tf.matmul(upstream, votes, transpose_b=True) * near / distance
-            to_rows = tf.matmul(pull, c) - tf.reduce_sum(pull, 1)[:, None] * z
-            to_candidates = tf.matmul(pull, z, transpose_a=True) - tf.reduce_sum(pull, 0)[:, None] * c
-            return to_rows, to_candidates
-
-        return tf.matmul(near, votes), gradient
-
-    return sums(z, c)
+    squares = tf.reduce_sum(z * z, 1)[:, None] + tf.reduce_sum(c * c, 1)[None]
+    distance = tf.sqrt(tf.maximum(squares - 2.0 * tf.matmul(z, c, transpose_b=True), 1e-6))
+    return tf.matmul(tf.exp(-distance) * others, votes)
 
 
 # ---------------------------------------------------------------------- after the fit
@@ -376,11 +363,17 @@ def _norm(z: Any, ops: Any) -> Any:
 def _embedded(
     encoded: NDArray[np.float32], kernel: NDArray[Any], tables: Sequence[NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """Return the positions (n, dim) of encoded rows."""
-    n = encoded.shape[1] - len(tables)
-    z: NDArray[np.float64] = encoded[:, :n].astype(np.float64) @ kernel
+    """Return the positions (n, dim) of encoded rows, in float64, by products as small as those of `_dense.py`."""
+    inputs, dim = kernel.shape
+    width = dim
+    while width > 1 and TILE * inputs * width > PRODUCT:
+        width //= 2
+    tiles = np.zeros((-(-len(encoded) // TILE), 1, TILE, inputs))
+    tiles.reshape(-1, inputs)[: len(encoded)] = encoded[:, :inputs]
+    parts = tiles @ np.ascontiguousarray(kernel.reshape(inputs, dim // width, width).transpose(1, 0, 2))
+    z: NDArray[np.float64] = parts.transpose(0, 2, 1, 3).reshape(-1, dim)[: len(encoded)]
     for i, table in enumerate(tables):
-        z += table[encoded[:, n + i].astype(np.intp)]
+        z += table[encoded[:, inputs + i].astype(np.intp)]
     return z
 
 
