@@ -9,7 +9,8 @@ calls the training engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -29,12 +30,13 @@ from sklearn_binnet._networks._retrieval import RetrievalNetwork
 from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._telling import tell
+from sklearn_binnet._training._checkpoint import Checkpoints
 from sklearn_binnet._training._compiled import steps_done
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._schedule import bucket
-from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained
+from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained, TrainingDiverged
 
 _DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
@@ -140,7 +142,8 @@ def fit_networks(
         def watch(report: EpochReport) -> bool:
             return on_epoch(report, lambda: layouts[0].network.fitted(report.weights()))
 
-    trained = _train(layouts[:1], watch) + _train(layouts[1:], None)
+    with _removed_at_the_end(layouts[:1]):
+        trained = _train(layouts[:1], watch) + _train(layouts[1:], None)
     return _put_together(layouts, trained, start)
 
 
@@ -149,12 +152,28 @@ def fit_side_by_side(
 ) -> list[FittedNetworks]:
     """Train several fits of one estimator at once; each gives what `fit_networks` would, up to the rounding of sums."""
     laid_out = [_lay_out(*fit) for fit in fits]
-    networks = iter(_train([layouts[0] for layouts in laid_out], on_epoch))
-    retrieval = iter(_train([layout for layouts in laid_out for layout in layouts[1:]], None))
+    with _removed_at_the_end([layouts[0] for layouts in laid_out]):
+        networks = iter(_train([layouts[0] for layouts in laid_out], on_epoch))
+        retrieval = iter(_train([layout for layouts in laid_out for layout in layouts[1:]], None))
     return [
         _put_together(layouts, [next(networks), *(next(retrieval) for _ in layouts[1:])], start)
         for layouts, (_, _, start) in zip(laid_out, fits, strict=True)
     ]
+
+
+@contextmanager
+def _removed_at_the_end(layouts: Sequence[_Layout]) -> Iterator[None]:
+    """Remove the checkpoints of fits that come to their end or diverge; an interrupt leaves them."""
+    diverged = None
+    try:
+        yield
+    except TrainingDiverged as error:
+        diverged = error
+    for layout in layouts:
+        if layout.settings.checkpoints is not None:
+            layout.settings.checkpoints.remove()
+    if diverged is not None:
+        raise diverged
 
 
 # ------------------------------------------------------------------ before the training
@@ -214,7 +233,7 @@ def _lay_out_networks(
         metrics=tuple(metrics or ()),
         callbacks=config.callbacks,
         threshold=config.threshold,
-        checkpoint=config.checkpoint,
+        checkpoints=None if config.checkpoint is None else Checkpoints(config.checkpoint),
     )
     data = _encoded(encoder, rows)
     _check_weights(data, members)

@@ -109,7 +109,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     selection : {"stable", "argmax"} or callable, default="stable"
         How a threshold is read off the curve. "stable" takes the mean of bootstrap optima and moves it towards the
         thresholds of calibrated probabilities and of smoothed densities, by at most one bootstrap standard deviation;
-        it varies less from sample to sample than the maximum of a noisy curve. "argmax" is that maximum, exactly. A
+        it varies less from sample to sample than the maximum of a noisy curve. For costs it takes the threshold of
+        recalibrated probabilities. Both fade from 500 rows of each class on, so that the curve decides where rows are
+        many. "argmax" is the maximum of the curve, exactly. A
         callable ``f(curve, values)`` gets the `ThresholdCurve` and the objective at each of its cuts and returns a
         threshold.
     abstain : float, str, list of str or dict, optional
@@ -786,8 +788,9 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
         Notes
         -----
-        The scores are those of `estimator_` alone, whether or not predictions average more models: their spread is
-        nearest to that of the out-of-fold scores.
+        Out-of-fold scores come from the models of the folds. Where the tuner has kept these (`estimators_`), each of
+        them scores the new rows, so that the scores can be compared; a refitted model, and even more an average, is
+        surer of new rows. Otherwise `estimator_` scores them.
 
         References
         ----------
@@ -809,11 +812,11 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         >>> model = make_pipeline(StandardScaler(), LogisticRegression())
         >>> tuned = ThresholdTunerCV(model).fit(X[train], y[train])
         >>> estimate = tuned.estimate_prevalence(X[new])
-        >>> print(f"{y[train].mean():.2f} before, {y[new].mean():.2f} now, estimated {estimate.prevalence:.2f}")
-        0.51 before, 0.92 now, estimated 0.92
+        >>> print(f"{y[train].mean():.1f} before, {y[new].mean():.1f} now, estimated {estimate.prevalence:.1f}")
+        0.5 before, 0.9 now, estimated 0.9
         """
         check_is_fitted(self, "estimator_")
-        scores = self._scores(X, [self.estimator_])
+        scores = np.stack([self._scores(X, [model]) for model in self.estimators_ or [self.estimator_]])
         return _tuning.estimate_prevalence(self._evidence, scores, method, self.confidence_level)
 
     @property

@@ -147,6 +147,10 @@ def test_networks_and_retrieval_members_go_on(tmp_path, monkeypatch):
         write_few(patch, 5)
         with pytest.raises(Ended):
             BinaryNetClassifier(**params, checkpoint=tmp_path).fit(X, y)
-    again = BinaryNetClassifier(**params, checkpoint=tmp_path).fit(X, y)
+    assert len(list(tmp_path.iterdir())) == 2
+    epochs = []
+    options = {"checkpoint": tmp_path, "callbacks": [lambda epoch, logs: epochs.append(epoch)]}
+    again = BinaryNetClassifier(**params, **options).fit(X, y)
+    assert not epochs  # the networks had come to their end
     np.testing.assert_array_equal(again.predict_proba(X), whole.predict_proba(X))
     assert not list(tmp_path.iterdir())

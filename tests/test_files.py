@@ -110,7 +110,7 @@ CASES = {
     "table": (BinaryNetClassifier(hidden_layer_sizes=(8,), epochs=3, n_estimators=2, random_state=0), TABLE, y),
     "no encoding": (net(encoding=None, batch_normalization=True, dropout=[0.1]), X, y),
     "random state": (net(random_state=np.random.RandomState(3), hidden_layer_sizes=[np.int64(8)]), X, y),
-    "logistic regression": (net(hidden_layer_sizes=()), X, y),
+    "logistic regression": (net(hidden_layer_sizes=(), activation="selu"), X, y),
     "optimizer": (net(optimizer=keras.optimizers.SGD(0.1, momentum=0.9), learning_rate=None), X, y),
     "schedule": (net(learning_rate=keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)), X, y),
     "metric": (net(metrics=[keras.metrics.AUC(name="area"), "accuracy"]), X, y),

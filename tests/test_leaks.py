@@ -36,7 +36,7 @@ CHANCE = 0.18
 
 
 def network(**params):
-    return net(**{"n_estimators": 2, "epochs": 30, "learning_rate": 0.03} | params)
+    return net(**{"n_estimators": 2, "epochs": 10, "learning_rate": 0.03} | params)
 
 
 def auc(estimator, **options):
@@ -247,6 +247,7 @@ def in_front():
     yield "in a dict", Wrapping({"all": Foreign()})
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("name", "step"), list(in_front()), ids=lambda value: value if isinstance(value, str) else "")
 def test_noise_behind_a_step_that_sees_y(name, step):

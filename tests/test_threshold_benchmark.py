@@ -80,6 +80,35 @@ def test_several_labels(study, capsys):
     assert all(0 < float(value) < 1 for row in rows for value in row[2:6])
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_share_of_positives_on_stored_models(study, capsys):
+    study("models", "--data", str(study.folder), "--repeats", "1", "--classifiers", "logistic")
+    capsys.readouterr()
+    study("prevalence", "--classifiers", "logistic")
+    head, _, *rows, warned = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert head[:3] == ["classifier", "odds", "method"]
+    assert [row[1:3] for row in rows] == [
+        [odds, method] for odds in ("x 0.1", "x 0.5", "x 2") for method in ("unadjusted", "em", "bbse")
+    ]
+    assert all(0 <= float(row[3]) < 0.6 for row in rows)
+    assert any("warned" in cell for cell in warned)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_costs_of_each_row(study, monkeypatch, capsys):
+    row_costs = importlib.import_module("row_costs")
+    costs = np.tile([0.0, 1.0, 3.0, 0.0], (160, 1))
+    monkeypatch.setattr(row_costs, "COSTS", {"tiny": lambda data: costs})
+    options = ["--data", str(study.folder), "--sets", "tiny", "--models", "logistic", "--repeats", "1"]
+    study("row_costs", *options)
+    head, _, *rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert [row[:2] for row in rows] == [["tiny", "logistic"], ["tiny", "logistic, balanced"]]
+    assert float(rows[0][head.index("ours, by row")]) > 0
+    y = np.array([0, 0, 1, 1])
+    assert row_costs.saved(y == 1, y, costs[:4]) == 1
+    assert row_costs.saved(y == 0, y, costs[:4]) == 1 - 8 / 2
+
+
 def test_tuning_one_network(study, monkeypatch):
     network = importlib.import_module("network")
     for name, value in {"ROWS": 120, "HIDDEN": (4,), "EPOCHS": 2, "FOLDS": 2}.items():

@@ -21,6 +21,7 @@ from sklearn_binnet._thresholds import (
     make_cost,
     select,
 )
+from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold
 
 from .test_thresholds_curve import brute_counts, problems
 
@@ -107,14 +108,31 @@ def test_stable_moves_at_most_one_bootstrap_deviation():
     assert chosen.deviation == pytest.approx(optima.std())
 
 
-def test_closed_form_threshold_takes_part_for_calibrated_probabilities_only():
-    positive, scores = sample(150, 5)
-    cost = make_cost([[0, 1], [4, 0]]).utility
-    for distort, takes_part in ((1.0, True), (0.2, False)):
-        curve = ThresholdCurve.from_scores(positive, expit(distort * logit(scores)))
-        without = select(Problem(curve, cost)).threshold
-        with_bayes = select(Problem(curve, cost, bayes=0.2)).threshold
-        assert (with_bayes != without) is takes_part
+@pytest.mark.parametrize("distort", [1.0, 0.2, 3.0])
+def test_pure_costs_take_the_threshold_of_recalibrated_probabilities(distort):
+    positive, scores = sample(800, 5)
+    miss = 4
+    curve = ThresholdCurve.from_scores(positive, expit(distort * logit(scores)))
+    problem = Problem(curve, make_cost([[0, 1], [miss, 0]]).utility, bayes=1 / (1 + miss))
+    z = logit(problem.curve.scores)
+    features = np.column_stack([z * 0 + 1, -np.logaddexp(0, -z), np.logaddexp(0, z)])
+    positives = np.diff(curve.tp)
+    refit = LogisticRegression(C=1e6, max_iter=10_000, tol=1e-9).fit(features[:, 1:], positives)
+    recalibrated = refit.predict_proba(features[:, 1:])[:, 1]
+    expected = z[recalibrated >= 1 / (1 + miss)].min()
+    assert problem.scale.forward(select(problem).threshold) == pytest.approx(expected, abs=0.05)
+
+
+def test_smooth_rules_lose_their_say_where_the_rows_are_many():
+    positive, scores = sample(40_000, 1)
+    bent = np.where(scores > 0.3, 0.3 + (scores - 0.3) ** 3, scores**4)  # far from what the smooth rules assume
+    problem = Problem(ThresholdCurve.from_scores(positive, bent), OBJECTIVES["f1"])
+    optima, bins = bootstrap_optima(problem), problem.bins(2000)
+    plug_in = plug_in_threshold(problem, bins, beta_calibration(problem, bins))
+    pull = (plug_in + kernel_threshold(problem, bins)) / 2 - optima.mean()
+    assert abs(pull) > 2 * optima.std()
+    moved = problem.scale.forward(select(problem).threshold) - optima.mean()
+    assert abs(moved) < 0.2 * optima.std()
 
 
 def test_bootstrap_of_unit_weights_in_bins_has_the_spread_of_a_bootstrap_of_rows():

@@ -186,7 +186,7 @@ def test_candidates_restrict_the_threshold():
         assert tuned.best_threshold_ in (0.1, 0.35, 0.9)
         values = [metrics.f1_score(Y, t <= OOF) for t in (0.1, 0.35, 0.9)]
         np.testing.assert_allclose(tuned.cv_results_["scores"], values)
-        assert tuned.best_score_ == pytest.approx(values[[0.9, 0.1, 0.35].index(tuned.best_threshold_)])
+        assert tuned.best_score_ == pytest.approx(values[[0.1, 0.35, 0.9].index(tuned.best_threshold_)])
     assert tuned.best_score_ == pytest.approx(max(values))
     grid = tuned_on("f1", thresholds=30, store_cv_results=True)
     assert grid.cv_results_["thresholds"].shape == (30,)

@@ -54,7 +54,7 @@ def run_case(path):
             low, high = found.interval
             errors.append((factor, method, found.prevalence - truth, low <= truth <= high, high - low))
         warned.append((not found.plausible, np.nan))
-    tuned.estimator_ = Moved(path.stem).fit(X, y)
+    tuned.estimators_ = [Moved(path.stem).fit(X[train], y[train]) for train, _ in folds]
     warned.append((np.nan, not tuned.estimate_prevalence(X_test).plausible))
     return errors, warned
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import expit
-from scipy.stats import chi2
 
 from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import Floats
@@ -22,6 +21,8 @@ BOOTSTRAP_BINS = 500
 CHUNK = 25
 MOVED_ROWS = 20_000  # in groups; the intervals of more rows are drawn without smoothing
 SMOOTH_BINS = 2000
+FADE_ROWS = 500
+"""Rows of a class (the harmonic mean of both) from which the smooth rules lose their say."""
 KERNEL_GRID = 4096
 RIDGE = 1e-3
 
@@ -203,33 +204,31 @@ def _moved_sums(
 
 
 def stable_z(problem: Problem, optima: Floats) -> float:
-    """Move the bootstrap mean towards the smooth rules, by a limited step on the logit-like scale.
+    """Move the bootstrap mean towards a smooth rule, by a step on the logit-like scale that fades as rows grow.
 
-    The step goes from the mean of the bootstrap optima two thirds of the way to the mean of the
-    smooth rules, but is at most one bootstrap standard deviation long. So the curve decides where
-    the data are many, and the smooth rules do where they are few.
+    For pure costs the step goes all the way to the Bayes threshold on recalibrated probabilities. For other
+    objectives it goes two thirds of the way to the mean of the smooth rules, but is at most one bootstrap
+    standard deviation long. Beyond `FADE_ROWS` rows of each class the step shrinks with the root of their number:
+    the smooth rules have a bias that does not, so that the curve decides where the data are many.
 
     References
     ----------
     Efron, Morris (1972), "Limiting the risk of Bayes and empirical Bayes estimators", JASA 67.
     """
     centre, deviation = float(optima.mean()), float(optima.std())
-    gap = float(np.mean(_smooth_targets(problem))) - centre
-    return centre + float(np.clip(gap * 2 / 3, -deviation, deviation))
-
-
-def _smooth_targets(problem: Problem) -> list[float]:
-    """Compute the thresholds of the smooth rules, on the logit-like scale."""
     bins = problem.bins(SMOOTH_BINS)
-    probabilities = beta_calibration(problem, bins)
-    targets = [plug_in_threshold(problem, bins, probabilities), kernel_threshold(problem, bins)]
-    if problem.bayes is not None and _is_calibrated(problem, bins, probabilities):
-        z = problem.scale.forward(problem.bayes)
-        targets.append(float(z) if problem.allowed(problem.bayes) else None)
-    return [target for target in targets if target is not None]
+    plug_in = plug_in_threshold(problem, bins, beta_calibration(problem, bins))
+    if problem.bayes is not None:
+        step = plug_in - centre
+    else:
+        kernel = kernel_threshold(problem, bins)
+        target = plug_in if kernel is None else (plug_in + kernel) / 2
+        step = float(np.clip((target - centre) * 2 / 3, -deviation, deviation))
+    rows = 2 / sum(1 / max(size, 1e-300) for size in bins.effective_size())
+    return centre + step * min(1.0, float(np.sqrt(FADE_ROWS / rows)))
 
 
-def plug_in_threshold(problem: Problem, bins: Bins, probabilities: Floats) -> float | None:
+def plug_in_threshold(problem: Problem, bins: Bins, probabilities: Floats) -> float:
     """Find the best cut (on the logit-like scale) for the expected counts under `probabilities`.
 
     For costs this is the closed-form Bayes rule on calibrated probabilities.
@@ -333,24 +332,6 @@ def fit_logistic(features: Floats, positive: Floats, negative: Floats) -> Floats
         if previous - current < 1e-9 * (1 + abs(previous)):
             break
     return coef
-
-
-def _is_calibrated(problem: Problem, bins: Bins, probabilities: Floats) -> bool:
-    """Test by likelihood ratio that beta calibration does not improve on the probabilities themselves."""
-    if not problem.scale.probability:
-        return False
-    if problem.worth is not None:  # costs by row: judge the rows, not the costs
-        problem = replace(problem, worth=None)
-        bins = problem.bins(SMOOTH_BINS)
-        probabilities = beta_calibration(problem, bins)
-
-    def log_likelihood(p: Floats) -> float:
-        p = np.clip(p, 1e-12, 1 - 1e-12)
-        return float(bins.positive @ np.log(p) + bins.negative @ np.log1p(-p))
-
-    rescale = sum(bins.effective_size()) / max(bins.positive.sum() + bins.negative.sum(), 1e-300)
-    gain = 2 * rescale * (log_likelihood(probabilities) - log_likelihood(bins.scores))
-    return bool(gain <= chi2.ppf(0.95, df=3))
 
 
 def _neutral(problem: Problem) -> float:

@@ -28,20 +28,6 @@ class Checkpoint:
         self._path = Path(folder) / f"training-{identity[:16]}.checkpoint"
         self._identity = identity
 
-    @classmethod
-    def of(cls, network: Network, data: Data, members: Sequence[Member], settings: Settings) -> Checkpoint:
-        """Return the checkpoint of a training in the folder of its settings, which is made if it is not there.
-
-        Raises
-        ------
-        ValueError
-            The network, the optimizer or a metric is code of the user's own, of which nothing can tell in another
-            process whether it is the same.
-        """
-        folder = Path(str(settings.checkpoint))
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder, identity_of(network, data, members, settings))
-
     def read(self) -> dict[str, Any] | None:
         """Return the state that was written last, or None if there is none.
 
@@ -68,6 +54,32 @@ class Checkpoint:
     def remove(self) -> None:
         """Remove the file of a training that has ended."""
         self._path.unlink(missing_ok=True)
+
+
+class Checkpoints:
+    """The files of one fit, which may train several times. They stay until all of it has come to its end."""
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self._folder = Path(folder)
+        self._opened: list[Checkpoint] = []
+
+    def of(self, network: Network, data: Data, members: Sequence[Member], settings: Settings) -> Checkpoint:
+        """Return the checkpoint of a training; the folder is made if it is not there.
+
+        Raises
+        ------
+        ValueError
+            The network, the optimizer or a metric is code of the user's own, of which nothing can tell in another
+            process whether it is the same.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._opened.append(Checkpoint(self._folder, identity_of(network, data, members, settings)))
+        return self._opened[-1]
+
+    def remove(self) -> None:
+        """Remove the files of a fit that has ended."""
+        for checkpoint in self._opened:
+            checkpoint.remove()
 
 
 def identity_of(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> str:

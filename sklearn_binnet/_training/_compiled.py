@@ -39,19 +39,13 @@ _PLAIN_FROM_PRODUCTS = 100_000_000
 """Weights times rows of a step. With 512 units in three layers and 256 rows there are 136 million."""
 
 
-def train_together(
-    network: Network,
-    data: Data,
-    members: Sequence[Member],
-    settings: Settings,
-    checkpoint: Checkpoint | None = None,
-) -> list[Trained]:
+def train_together(network: Network, data: Data, members: Sequence[Member], settings: Settings) -> list[Trained]:
     """Train members that take the same number of steps an epoch in one compiled program."""
     metrics = MetricSet(settings.metrics)
     program = borrow(
         network, settings.optimizer, len(members), data.X.shape[1], metrics, xla_pays(members, settings) and xla_works()
     )
-    return _Training(network, program, data, members, settings, ["loss", *metrics.names], checkpoint).run()
+    return _Training(network, program, data, members, settings, ["loss", *metrics.names]).run()
 
 
 def xla_pays(members: Sequence[Member], settings: Settings) -> bool:
@@ -94,9 +88,9 @@ class _Training:
         members: Sequence[Member],
         settings: Settings,
         names: list[str],
-        checkpoint: Checkpoint | None = None,
     ):
-        self._checkpoint = checkpoint
+        kept = settings.checkpoints
+        self._checkpoint: Checkpoint | None = None if kept is None else kept.of(network, data, members, settings)
         self._program, self._members, self._settings, self._names = program, members, settings, names
         self._validated = len(members[0].validation) > 0  # the same for all members
         largest = max(len(m.train) for m in members)

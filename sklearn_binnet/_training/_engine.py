@@ -10,7 +10,6 @@ import numpy as np
 
 from sklearn_binnet._training import _compiled
 from sklearn_binnet._training._callbacks import needs_batches
-from sklearn_binnet._training._checkpoint import Checkpoint
 from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import ELEMENTWISE
 from sklearn_binnet._training._types import (
@@ -36,7 +35,7 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
         If a member's loss becomes NaN or infinite.
     """
     reason = reason_for_keras(network, settings)
-    if settings.checkpoint is not None and reason:
+    if settings.checkpoints is not None and reason:
         raise ValueError(
             f"checkpoint is for networks that the compiled program trains, and this one is trained by Keras' own fit: "
             f"{reason}. Leave checkpoint out, or pass keras.callbacks.BackupAndRestore among the callbacks."
@@ -47,7 +46,6 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
         raise ValueError(f"A network with candidates needs the compiled program, but {reason}.")
     groups = [[i] for i in range(len(members))] if reason else _companions(members, settings.batch_size)
     trained: list[Any] = [None] * len(members)
-    checkpoints: list[Checkpoint] = []
     for indices in groups:
         company = [members[i] for i in indices]
         if reason:
@@ -55,24 +53,11 @@ def train(network: Network, data: Data, members: Sequence[Member], settings: Set
 
             results = [_keras_fit.train_member(network, data, company[0], settings)]
         else:
-            if settings.checkpoint is not None:
-                checkpoints.append(Checkpoint.of(network, data, company, settings))
-            results = _compiled.train_together(network, data, company, settings, *checkpoints[-1:])
+            results = _compiled.train_together(network, data, company, settings)
         for i, result in zip(indices, results, strict=True):
             trained[i] = result
-        try:
-            _check_finite(trained, members, settings)
-        except TrainingDiverged:
-            _remove(checkpoints)
-            raise
-    _remove(checkpoints)
+        _check_finite(trained, members, settings)
     return trained
-
-
-def _remove(checkpoints: Sequence[Checkpoint]) -> None:
-    """Remove the checkpoints of a training that has come to its end."""
-    for checkpoint in checkpoints:
-        checkpoint.remove()
 
 
 def reason_for_keras(network: Network, settings: Settings) -> str | None:

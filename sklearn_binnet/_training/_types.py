@@ -146,8 +146,8 @@ class Settings:
     """Keras callbacks. A network alone in its fit calls these objects, one of several gets copies."""
     threshold: NDArray[np.float64] = field(default_factory=lambda: np.array([0.5]))
     """Cuts probabilities for metrics, scalar or (L,)."""
-    checkpoint: str | None = None
-    """Folder of the states after each epoch, to go on from if the process ends."""
+    checkpoints: Any = None
+    """The `Checkpoints` of the fit, which keep the state after each epoch; None keeps none."""
     on_epoch: Callable[[EpochReport], bool] | None = None
     """Called after each epoch; True ends the training."""
 

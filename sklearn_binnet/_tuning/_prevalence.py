@@ -58,10 +58,13 @@ class PrevalenceEstimate:
 def estimate_prevalence(
     evidence: Sequence[Evidence], scores: Floats, method: str, confidence_level: float
 ) -> PrevalenceEstimate | list[PrevalenceEstimate]:
-    """Estimate the share of positives among rows with scores (n,), or for each label with scores (n, L); may warn."""
+    """Estimate the share of positives among rows, from their scores by each of k models; may warn.
+
+    `scores` has the shape (k, n), or (k, n, L) for several labels, each of which gets an estimate.
+    """
     if method not in METHODS:
         raise ValueError(f"`method` must be one of {list(METHODS)}, got {method!r}.")
-    columns = scores.reshape(len(scores), -1).T
+    columns = np.moveaxis(scores.reshape(*scores.shape[:2], -1), 2, 0)
     estimates = [
         _estimate(part, column, method, confidence_level) for part, column in zip(evidence, columns, strict=True)
     ]
@@ -80,14 +83,15 @@ def estimate_prevalence(
 
 
 def _estimate(evidence: Evidence, scores: Floats, method: str, confidence_level: float) -> PrevalenceEstimate:
-    """Estimate the share of positives among rows with these scores.
+    """Estimate the share of positives among rows with these scores, (k, n).
 
     Both methods take it that the rows of each class are as before, and that only the share of the classes has changed.
     """
     known = _Known.of(evidence)
     share = maximum_likelihood(known.odds_ratio(scores))
-    informative = _information(known.odds_ratio(scores), share), _information(known.odds_ratio(known.scores), share)
-    middle, interval = _black_box(known, *informative, confidence_level)
+    new = _information(known.odds_ratio(scores), share).mean(axis=0)  # rows are drawn by chance, models are not
+    old = _information(known.odds_ratio(known.scores), share)
+    middle, interval = _black_box(known, new, old, confidence_level)
     if method == "em":
         middle = share
     misfit, p_value = _misfit(known, scores)
@@ -181,8 +185,9 @@ def _black_box(known: _Known, new: Floats, old: Floats, level: float) -> tuple[f
 
 def _misfit(known: _Known, scores: Floats) -> tuple[float, float]:
     """Return how far the scores are from every mixture of the classes, and a p-value of the test that they are one."""
+    n_rows, scores = scores.shape[1], scores.ravel()
     pooled = np.concatenate([known.scores, scores])
-    bins = int(min(BINS, min(known.sizes[0], known.sizes[1], float(len(scores))) // ROWS_A_BIN))
+    bins = int(min(BINS, min(known.sizes[0], known.sizes[1], float(n_rows)) // ROWS_A_BIN))
     if bins < 3:
         return 0.0, float("nan")
     edges = np.unique(np.quantile(pooled, np.linspace(0, 1, bins + 1)[1:-1]))
@@ -193,7 +198,7 @@ def _misfit(known: _Known, scores: Floats) -> tuple[float, float]:
     step, above = shares[1] - shares[0], found - shares[0]
     share = known.prevalence
     for _ in range(5):  # generalised least squares, whose weights depend a little on the share
-        spread = _multinomial(found, len(scores))
+        spread = _multinomial(found, n_rows)
         for label, weight in enumerate((1 - share, share)):
             spread = spread + weight**2 * _multinomial(shares[label], known.sizes[label])
         inverse = np.linalg.pinv(spread[:-1, :-1], rcond=1e-10)

@@ -113,21 +113,27 @@ def worst_regret(evidence: Evidence, scenarios: Scenarios) -> th.Metric:
     """
     curve = evidence.curve
     here = curve.n_positive / (curve.n_positive + curve.n_negative)
-    costs = [_mean_cost(matrix, here if share is None else share) for matrix, share in scenarios.corners]
-    best = [float(cost(*curve.counts.confusion()).min()) for cost in costs]
+    lines = np.array([_cost_line(matrix, here if share is None else share) for matrix, share in scenarios.corners])
+    rates = _error_rates(*curve.counts.confusion())
+    for line in lines:
+        line[2] -= (line[0] * rates[0] + line[1] * rates[1] + line[2]).min()
 
     def worst(tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
-        return np.max([cost(tn, fp, fn, tp) - least for cost, least in zip(costs, best, strict=True)], axis=0)
+        misses, alarms = _error_rates(tn, fp, fn, tp)
+        regret = -np.inf
+        for of_misses, of_alarms, rest in lines:
+            regret = np.maximum(regret, of_misses * misses + of_alarms * alarms + rest)
+        return regret
 
     return th.Metric("worst_regret", worst, greater_is_better=False, bounds=(-np.inf, np.inf))
 
 
-def _mean_cost(matrix: NDArray[np.float64], share: float) -> Any:
-    """Return the mean cost of a row at a share of positives, as a function of counts at any share."""
+def _cost_line(matrix: NDArray[np.float64], share: float) -> tuple[float, float, float]:
+    """Return what the mean cost of a row has of the rate of misses, of that of false alarms, and of neither."""
     (c_tn, c_fp), (c_fn, c_tp) = matrix
+    return share * (c_fn - c_tp), (1 - share) * (c_fp - c_tn), share * c_tp + (1 - share) * c_tn
 
-    def cost(tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
-        positive, negative = np.maximum(tp + fn, 1e-300), np.maximum(tn + fp, 1e-300)
-        return share * (c_fn * fn + c_tp * tp) / positive + (1 - share) * (c_tn * tn + c_fp * fp) / negative
 
-    return cost
+def _error_rates(tn: Any, fp: Any, fn: Any, tp: Any) -> tuple[Any, Any]:
+    """Return the share of misses among positives and of false alarms among negatives, whatever the classes' shares."""
+    return fn / np.maximum(tp + fn, 1e-300), fp / np.maximum(tn + fp, 1e-300)
