@@ -632,7 +632,7 @@ def test_functions_and_callbacks_that_raise():
 
 
 def test_growing_training_sets_are_no_matter_of_tensorflows_warnings(caplog):
-    line = net(hidden_layer_sizes=(), epochs=1, batch_size=4, early_stopping=False)
+    line = net(hidden_layer_sizes=(1,), epochs=1, batch_size=4, early_stopping=False)
     for n in (8, 16, 32, 64, 128, 200):  # as the folds of TimeSeriesSplit: another compiled program each
         line.fit(X[:n], y[:n])
     assert "retracing" not in caplog.text

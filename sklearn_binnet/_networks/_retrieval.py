@@ -339,8 +339,15 @@ class FittedRetrieval(Fitted):
         f = ops.cast(self._odds.member_logit(odds, inputs), "float64")
         L = self.n_labels
         count = keras.layers.Rescaling(1.0, member.log_pseudo_count, dtype="float64", name="pseudo_count")
-        yes = ops.logaddexp(sums[:, :L], count(ops.log_sigmoid(f)))
-        no = ops.logaddexp(sums[:, L:], count(ops.log_sigmoid(-f)))
+
+        def log1p_exp(x: Any) -> Any:
+            return ops.log(1.0 + ops.exp(-ops.abs(x)))  # in float64; ONNX has neither log1p nor softplus for it
+
+        def log_sum(a: Any, b: Any) -> Any:
+            return ops.maximum(a, b) + log1p_exp(a - b)
+
+        yes = log_sum(sums[:, :L], count(ops.minimum(f, 0.0) - log1p_exp(f)))
+        no = log_sum(sums[:, L:], count(ops.minimum(-f, 0.0) - log1p_exp(f)))
         logit = keras.layers.Activation("linear", dtype="float64", name="logit")(yes - no)
         return keras.Model(inputs, keras.layers.Activation("sigmoid", name="probability")(logit))
 

@@ -405,4 +405,4 @@ class FittedUser(Fitted):
         import keras
 
         p = keras.ops.clip(model(inputs), np.finfo(np.float32).tiny, 1 - 2.0**-24)
-        return keras.ops.log(p) - keras.ops.log1p(-p)
+        return keras.ops.log(p) - keras.ops.log(1.0 - p)  # not log1p, which ONNX has not

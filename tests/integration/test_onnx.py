@@ -40,6 +40,12 @@ def test_a_table_with_gaps_and_levels_that_are_new(encoding, n_estimators, tmp_p
         np.testing.assert_allclose(found[:, 0], clf.predict_proba(table)[:, 1], atol=1e-6)
 
 
+def test_the_default_network(tmp_path):
+    clf = BinaryNetClassifier(hidden_layer_sizes=(8,), n_estimators=2, epochs=2, random_state=0).fit(TABLE, ANSWER)
+    found = probabilities(clf, tmp_path / "clf.onnx", clf.to_matrix(STRANGE))
+    np.testing.assert_allclose(found[:, 0], clf.predict_proba(STRANGE)[:, 1], atol=1e-6)
+
+
 def test_several_labels_and_columns_as_they_are(tmp_path):
     for clf in (net(epochs=5).fit(X, Y), net(encoding=None, epochs=5).fit(X, Y)):
         np.testing.assert_allclose(probabilities(clf, tmp_path / "clf.onnx", X), clf.predict_proba(X), atol=1e-6)
@@ -51,7 +57,7 @@ def test_a_users_network(tmp_path):
     def build(n_features):
         return keras.Sequential([keras.Input((n_features,)), keras.layers.Dense(4, "tanh"), keras.layers.Dense(1)])
 
-    clf = BinaryNetClassifier(model=build, epochs=3, random_state=0).fit(X, y)
+    clf = BinaryNetClassifier(model=build, epochs=3, n_estimators=2, random_state=0).fit(X, y)
     found = probabilities(clf, tmp_path / "clf.onnx", X)
     np.testing.assert_allclose(found[:, 0], clf.predict_proba(X)[:, 1], atol=1e-6)
 
