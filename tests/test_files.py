@@ -305,7 +305,7 @@ def test_row_costs_and_weights_come_back(tmp_path):
     "options", [{"calibrate": True, "abstain": 0.1}, {"parity": "equal_opportunity <= 0.5 [empirical]"}], ids=str
 )
 def test_bands_groups_and_calibrations_come_back(options, tmp_path):
-    groups = {"sensitive": np.array(["a", "b"])[(X[:, 3] > 0).astype(int)]} if "groups" in options else {}
+    groups = {"sensitive": np.array(["a", "b"])[(X[:, 3] > 0).astype(int)]} if "parity" in options else {}
     tuned = ThresholdTunerCV(net(n_estimators=2), **options).fit(X, WORDS, **groups)
     again = through_a_file(tuned, tmp_path)
     np.testing.assert_array_equal(again.decide(X, **groups), tuned.decide(X, **groups))
@@ -613,6 +613,8 @@ trees = st.recursive(
 def equal(a, b):
     if type(a) is not type(b):
         return False
+    if isinstance(a, np.floating) and np.isnan(a):  # a NaN comes back as NaN; its sign and payload mean nothing
+        return bool(a.dtype == b.dtype and np.isnan(b))
     if isinstance(a, np.ndarray | np.generic):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, list | tuple):

@@ -268,7 +268,7 @@ def test_costs_pass_over_no_band_and_no_groups():
     tuned = ThresholdTunerCV(LogisticRegression(), abstain=0.1).fit(X, Y, sensitive=sensitive)
     expected = ThresholdTunerCV(LogisticRegression()).fit(X, Y).predict(X, costs=ROW_COSTS)
     for asked in ({"abstain": 0.1}, {"abstain": [], "parity": "equal_opportunity <= 0.5"}):
-        with pytest.raises(ValueError, match=r"`costs` decide each row by itself.*retune\(abstain=\[\], groups=\[\]\)"):
+        with pytest.raises(ValueError, match=r"`costs` decide each row by itself.*retune\(abstain=\[\], parity=\[\]\)"):
             tuned.retune(**asked).predict(X, costs=ROW_COSTS)
     np.testing.assert_array_equal(tuned.retune(abstain=[], parity=[]).predict(X, costs=ROW_COSTS), expected)
 
