@@ -221,8 +221,6 @@ class FitConfig:
         unused: dict[str, str] = {}
         if self.model is not None:
             unused |= dict.fromkeys(LAYERS, "it describes the built-in network, and `model` brings its own layers")
-        elif not self.hidden_layer_sizes:
-            unused |= dict.fromkeys(LAYERS[1:], "it belongs to hidden layers, and hidden_layer_sizes=() leaves none")
         if self.stream:
             if params["learning_rate_schedule"] not in (None, "constant"):
                 unused["learning_rate_schedule"] = (

@@ -4,8 +4,14 @@ They train by the plain program: the same meaning (tests/test_engine.py shows it
 marked `xla` train as users do; the engine's own tests choose for themselves.
 """
 
+import os
+
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers that each take all cores wait for one another
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 from sklearn_binnet._training import _compiled
 

@@ -43,7 +43,7 @@ def test_infinite_values(fitted):
 LABELS = {
     "one class": (np.zeros(200), r"y must hold two classes, got one class only: \[0.0\]"),
     "three classes": (np.arange(200) % 3, r"y has 3 classes. Use OneVsRestClassifier\(BinaryNetClassifier\(\)\)"),
-    "continuous": (X[:, 0], "Unknown label type: continuous. .* use a regressor, or say where yes begins"),
+    "continuous": (X[:, 0], "Unknown label type: continuous. .* use a regressor, or turn the numbers into labels"),
     "missing": (np.where(y, 1.0, np.nan), "Input y contains NaN"),
     "mixed": (np.array([None, "a"], dtype=object)[y], "y must hold labels of one kind, all strings or all numbers"),
     "not 0 and 1": (2 * Y, r"indicator matrix of 0s and 1s, one column for each label, got values \[0, 2\]"),

@@ -45,11 +45,14 @@ def interrupted(call, after):
     return True
 
 
+SWALLOWED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Python itself drops an interrupt that lands in a callback of its garbage collector, and says so."""
 MOMENTS = np.geomspace(1e-3, 0.3, 12)
 """Seconds; where in the fit they fall depends on the machine, and is different each time."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers of this kind")
+@SWALLOWED
 def test_an_interrupt_at_any_moment_of_a_fit(fitted):
     clf, before = copy.deepcopy(fitted), dict(vars(fitted))
     clf.set_params(epochs=40)
@@ -66,6 +69,7 @@ def test_an_interrupt_at_any_moment_of_a_fit(fitted):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers of this kind")
+@SWALLOWED
 @pytest.mark.parametrize("network", [False, True])
 def test_an_interrupt_at_any_moment_of_a_tuning(network, fitted):
     tuner = ThresholdTunerCV(net(n_estimators=2) if network else LogisticRegression(), random_state=0)
@@ -84,6 +88,7 @@ def test_an_interrupt_at_any_moment_of_a_tuning(network, fitted):
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers of this kind")
+@SWALLOWED
 def test_an_interrupt_leaves_global_states_as_they_were():
     import random
 

@@ -109,6 +109,10 @@ class Standardizer:
         variance = a * (self.deviation / unit) ** 2 + b * (new.deviation / unit) ** 2 + a * b * (shift / unit) ** 2
         return Standardizer(self.mean + b * shift, unit * np.sqrt(variance), total)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is computed from the rest."""
+        return {name: value for name, value in vars(self).items() if name != "factor"}
+
     @cached_property
     def factor(self) -> NDArray[np.float64]:
         """1 / standard deviation, 0 for a constant column."""

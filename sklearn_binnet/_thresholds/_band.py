@@ -151,7 +151,10 @@ def find_band(
     if found is None:  # every row that one bound asks to be called positive another asks to be called negative
         middle = int(np.flatnonzero(upper)[0] + np.flatnonzero(lower)[-1]) // 2
         found = middle, middle
-    report = {**_report(curve, request, alpha, found), "satisfied": within and upper_holds and lower_holds}
+    report = {
+        **_report(curve, request, alpha, found, (upper_holds, lower_holds)),
+        "satisfied": within and upper_holds and lower_holds,
+    }
     i, j = found
     if request.referral is not None:
         total = yes[i] + no[j] + request.referral * (called[j] - called[i])
@@ -316,8 +319,14 @@ def _bootstrap(
     return Drawn(z[ends], z[best], scale)
 
 
-def _report(curve: ThresholdCurve, request: BandRequest, alpha: float, pair: tuple[int, int]) -> dict[str, Any]:
-    """Say what a band comes to on the rows of the curve."""
+def _report(
+    curve: ThresholdCurve, request: BandRequest, alpha: float, pair: tuple[int, int], holds: tuple[bool, bool]
+) -> dict[str, Any]:
+    """Say what a band comes to on the rows of the curve.
+
+    `holds` says of the upper and of the lower side whether its bounds hold at any cut: if so, a side that decides no row
+    keeps them too.
+    """
     i, j = pair
     tn, _, fn, _ = (float(counts[j]) for counts in curve.counts.confusion())
     _, fp, _, tp = (float(counts[i]) for counts in curve.counts.confusion())
@@ -326,14 +335,14 @@ def _report(curve: ThresholdCurve, request: BandRequest, alpha: float, pair: tup
     referred = max(total - tn - fp - fn - tp, 0.0)
     lines = []
     for bound in request.bounds:
-        cut = i if bound.metric.name in UPPER else j
+        upper = bound.metric.name in UPPER
+        cut = i if upper else j
         here = curve.counts.at(np.array([cut, -1]))
         estimate, limit = float(bound.estimate(here)[0]), float(bound.bound(here, alpha)[0])
+        satisfied = bool(bound.holds(limit))
         if _is_empty(bound, here):
-            estimate = np.nan
-        lines.append(
-            {"constraint": str(bound), "estimate": estimate, "bound": limit, "satisfied": bool(bound.holds(limit))}
-        )
+            estimate, satisfied = np.nan, holds[0 if upper else 1]
+        lines.append({"constraint": str(bound), "estimate": estimate, "bound": limit, "satisfied": satisfied})
     if (budget := request.budget) is not None:
         share = referred / total
         # Without a band no row is ever referred.

