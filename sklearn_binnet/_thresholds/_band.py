@@ -324,8 +324,8 @@ def _report(
 ) -> dict[str, Any]:
     """Say what a band comes to on the rows of the curve.
 
-    `holds` says of the upper and of the lower side whether its bounds hold at any cut: if so, a side that decides no row
-    keeps them too.
+    `holds` says of the upper and of the lower side whether its bounds hold at any cut. If so, a side that decides no
+    row keeps them too.
     """
     i, j = pair
     tn, _, fn, _ = (float(counts[j]) for counts in curve.counts.confusion())
