@@ -15,6 +15,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers that each take all cores wait
 
 from sklearn_binnet._training import _compiled
 
+settings.register_profile("steady", derandomize=True)
+"""The usual profile: the same examples in each run, so that a change is judged by what it changes."""
+settings.load_profile("steady")
 settings.register_profile("wholesale", max_examples=15_000)
 """What CI tries of tests/test_wholesale.py, a fifth of it for each test: `--hypothesis-profile=wholesale`."""
 
