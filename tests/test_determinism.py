@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -111,7 +112,10 @@ def test_in_another_process_and_what_is_global(early, first):
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["changed"] == []
+    changed = found["changed"]
+    if not early and keras.__version__.startswith("3.8."):  # its import draws from Python's own generator
+        changed = [what for what in changed if not what.endswith(": python")]
+    assert changed == []
     assert found["filters"] == 0
     assert found["bits"] == first
     tuned = ThresholdTunerCV(net(**MORE), random_state=0).fit(X, y)

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -656,6 +657,10 @@ DATA = Path(__file__).parent / "data"
 def test_a_file_of_an_earlier_version_loads_to_the_same_bits(path):
     if path.stem.startswith("tuned_line"):
         pytest.importorskip("skops")
+        if sklearn.__version__.startswith("1.6."):
+            pytest.skip("an older scikit-learn does not read what a newer one wrote")
+    if path.stem.startswith("model") and keras.__version__.startswith("3.8."):
+        pytest.skip("an older Keras does not read what a newer one wrote")
     estimator = load(path)
     expected = np.load(path.with_suffix(".npz"), allow_pickle=False)
     table = pd.DataFrame({name[7:]: expected[name] for name in expected if name.startswith("column_")})

@@ -335,7 +335,7 @@ def test_the_tuner_takes_its_out_of_fold_probabilities():
 def test_categories_and_missing_values():
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(X, columns=list("abcd"))
+    table = pd.DataFrame(X.copy(), columns=list("abcd"))
     table.loc[::7, "a"] = np.nan
     table["few"] = pd.Categorical(np.where(y == 1, "u", "v"))
     table["many"] = pd.Categorical([f"level {i}" for i in rng.integers(0, 60, len(X))])

@@ -21,6 +21,8 @@ from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
 from sklearn_binnet._training._types import TrainingDiverged
 from tests.small import PLAIN
 
+pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # in older pandas
+
 CLEAR = (ValueError, TypeError, NotFittedError, TrainingDiverged)
 """What bad input may raise; KeyError, IndexError, AttributeError or an error of TensorFlow's is a fault of ours."""
 FOREIGN = ("tensorflow", "Tensor(", "graph execution", "tf.function", "lam value", "axis 1 is out of bounds", "XLA")

@@ -112,7 +112,9 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
         kind: Any = normalization_class if type(layer) is keras.layers.BatchNormalization else type(layer)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of lambdas in configs: nothing is saved
-            config = {**layer.get_config(), "name": name}
+            config = layer.get_config()
+        if "name" in config:  # operations of older Keras have none
+            config["name"] = name
         # Weights are set later; an initialiser of the user's own may not survive its config.
         return kind.from_config({k: "zeros" if k.endswith("_initializer") else v for k, v in config.items()})
 
