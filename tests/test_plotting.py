@@ -17,7 +17,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from sklearn_binnet import ThresholdTunerCV
-from sklearn_binnet.plotting import ThresholdCurveDisplay, TrainingHistoryDisplay
+from sklearn_binnet.plotting import (
+    CostCurveDisplay,
+    CumulativeGainDisplay,
+    DecisionCurveDisplay,
+    ThresholdCurveDisplay,
+    TrainingHistoryDisplay,
+)
 from tests.small import X, Y, net, y
 
 CURVE = ThresholdCurveDisplay
@@ -259,6 +265,30 @@ def test_one_hot_and_sparse_targets_are_read_as_the_classifier_reads_them():
     several = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
     dense, thin = (CURVE.from_estimator(several, X, t, label=1, **options) for t in (Y, sparse.csr_array(Y)))
     np.testing.assert_array_equal(dense.scores["recall"], thin.scores["recall"])
+
+
+@pytest.mark.parametrize("display", [DecisionCurveDisplay, CumulativeGainDisplay])
+def test_every_display_reads_one_hot_and_sparse_targets(display):
+    one_hot = np.eye(2, dtype=int)[y]
+    clf = LogisticRegression().fit(X, y)
+    plain = display.from_estimator(clf, X, y, bands=None)
+    with pytest.warns(UserWarning, match="one-hot"):
+        drawn = display.from_estimator(clf, X, one_hot, bands=None)
+    several = OneVsRestClassifier(LogisticRegression()).fit(X, Y)
+    dense, thin = (display.from_estimator(several, X, t, label=1, bands=None) for t in (Y, sparse.csr_array(Y)))
+    for one, other in ((plain, drawn), (dense, thin)):
+        lines = [getattr(d, "net_benefits", getattr(d, "gains", None)) for d in (one, other)]
+        for model in lines[0]:
+            np.testing.assert_array_equal(lines[0][model], lines[1][model])
+
+
+@pytest.mark.parametrize("wrap", [make_pipeline, lambda tuned: make_pipeline(make_pipeline(tuned))])
+def test_a_cost_curve_of_a_pipeline_is_its_tuners(wrap):
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", random_state=0).fit(X, y)
+    alone, inside = (CostCurveDisplay.from_estimator(e) for e in (tuned, wrap(tuned)))
+    assert alone.costs.keys() == inside.costs.keys()
+    for line, cost in alone.costs.items():
+        np.testing.assert_array_equal(cost, inside.costs[line])
 
 
 def test_the_history_of_a_search_is_that_of_its_best_network():

@@ -10,9 +10,10 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
+from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
 from sklearn_binnet.plotting._responses import is_positive, of_label, threshold_of
-from sklearn_binnet.plotting._style import COLOURS, DASHES, pyplot
+from sklearn_binnet.plotting._style import axes, finish, line_style, pyplot
 
 Floats = NDArray[np.float64]
 
@@ -128,9 +129,7 @@ class CostCurveDisplay:
         -------
         self : CostCurveDisplay
         """
-        plt = pyplot("CostCurveDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+        ax = axes(ax, "CostCurveDisplay.plot")
         if self.miss_costs is not None:
             low, high = self.miss_costs
             ax.axvspan(*self._range(), color="0.9", linewidth=0, label=f"a miss costs {low:g} to {high:g}", zorder=0)
@@ -139,17 +138,12 @@ class CostCurveDisplay:
         for line, cost in self.costs.items():
             style = styles.get(line)
             if style is None:
-                style, number = {"color": COLOURS[number], "linestyle": DASHES[number]}, number + 1
+                style, number = line_style(number, {}), number + 1
             ax.plot(self.shares, cost, label=line, zorder=3, **(style | line_kwargs))
         ax.set(xlabel="share of a false alarm in the costs", ylabel="mean cost of a row", xlim=(0, 1))
         shown = [cost for line, cost in self.costs.items() if line != FIXED]
         ax.set_ylim(0, 1.15 * max(float(cost.max()) for cost in shown))
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.set_axisbelow(True)
-        if name or self.name:
-            ax.set_title(name or self.name)
-        if legend:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+        finish(ax, name or self.name, legend)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -170,7 +164,7 @@ class CostCurveDisplay:
         Parameters
         ----------
         estimator : ThresholdTunerCV
-            Fitted.
+            Fitted; also in a pipeline or a search.
         label : int, default=None
             Which label to draw, if it predicts several.
         miss_costs : tuple of float, default=None
@@ -194,13 +188,14 @@ class CostCurveDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        if not hasattr(estimator, "calibration_"):
+        decides, _ = deciding_estimator(estimator, fitted=True)
+        if not hasattr(decides, "calibration_"):
             raise ValueError(
                 f"`estimator` must be a fitted ThresholdTunerCV, which has out-of-fold scores; got "
                 f"{type(estimator).__name__}. For scores of your own take from_predictions."
             )
-        curve, calibration = (of_label(part, label, estimator) for part in (estimator.curve_, estimator.calibration_))
-        display = cls._from_curve(curve, calibration, threshold_of(estimator, label), miss_costs, name)
+        curve, calibration = (of_label(part, label, decides) for part in (decides.curve_, decides.calibration_))
+        display = cls._from_curve(curve, calibration, threshold_of(decides, label), miss_costs, name)
         return display.plot(ax, **line_kwargs)
 
     @classmethod

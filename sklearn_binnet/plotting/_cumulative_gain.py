@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
-from sklearn_binnet.plotting._responses import curve_of, is_positive, model_name
-from sklearn_binnet.plotting._style import COLOURS, DASHES, pyplot
+from sklearn_binnet.plotting._responses import curve_of, curves_of_scores, level_of, model_name
+from sklearn_binnet.plotting._style import axes, draw_band, finish, line_style, name_bands, pyplot
 
 KINDS = ("gain", "lift")
 
@@ -127,30 +126,22 @@ class CumulativeGainDisplay:
         """
         if kind not in KINDS:
             raise ValueError(f"`kind` must be one of {KINDS}, got {kind!r}.")
-        plt = pyplot("CumulativeGainDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+        ax = axes(ax, "CumulativeGainDisplay.plot")
         for number, (model, line) in enumerate(self.gains.items()):
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]} | line_kwargs
+            style = line_style(number, line_kwargs)
             ax.plot(self.shares, self._as(kind, line), label=model, zorder=3, **style)
             if bands and self.bands:
-                low, high = self._as(kind, self.bands[model])
-                ax.fill_between(self.shares, low, high, color=style["color"], alpha=0.18, linewidth=0, zorder=2)
+                draw_band(ax, self.shares, self._as(kind, self.bands[model]), style["color"])
         perfect = np.minimum(self.shares / max(self.prevalence, 1e-300), 1)
         for line, dash, label in ((perfect, ":", "perfect order"), (self.shares, "-", "random order")):
             ax.plot(self.shares, self._as(kind, line), dash, color="0.5", linewidth=1.2, label=label, zorder=1)
-        if bands and self.bands and self.band_name:
-            ax.fill_between([], [], [], color="0.4", alpha=0.3, linewidth=0, label=self.band_name)
+        if bands and self.bands:
+            name_bands(ax, self.band_name)
         ax.set(xlim=(0, 1), ylim=(0, 1.02 if kind == "gain" else None))
         ax.set(
             xlabel="share of rows, highest scores first", ylabel="share of positives found" if kind == "gain" else kind
         )
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.set_axisbelow(True)
-        if name or self.name:
-            ax.set_title(name or self.name)
-        if legend:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+        finish(ax, name or self.name, legend)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -219,10 +210,7 @@ class CumulativeGainDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        decides, _ = deciding_estimator(estimator, fitted=True)
-        level = confidence_level
-        if level is None:
-            level = getattr(decides, "confidence_level", 0.95)
+        level = level_of(estimator, confidence_level)
         curve = curve_of(estimator, X, y, label=label, pos_label=pos_label, sample_weight=sample_weight)
         made = cls._from_curves(
             {model_name(estimator): curve}, bands=bands, n_bootstrap=n_bootstrap, level=level, random_state=random_state
@@ -286,15 +274,7 @@ class CumulativeGainDisplay:
             If what is asked can't be drawn; the message says what to change.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        models = y_score if isinstance(y_score, Mapping) else {"model": y_score}
-        if not models:
-            raise ValueError("`y_score` must hold the scores of at least one model, got an empty dict.")
-        check_consistent_length(y_true, *models.values())
-        positive = is_positive(y_true, pos_label)
-        curves = {
-            model: th.ThresholdCurve.from_scores(positive, column_or_1d(scores), sample_weight)
-            for model, scores in models.items()
-        }
+        curves = curves_of_scores(y_true, y_score, "y_score", pos_label, sample_weight)
         made = cls._from_curves(
             curves, bands=bands, n_bootstrap=n_bootstrap, level=confidence_level, random_state=random_state
         )
@@ -311,8 +291,7 @@ class CumulativeGainDisplay:
         random_state: Any,
     ) -> CumulativeGainDisplay:
         """Compute what is drawn."""
-        if bands not in ("bootstrap", None):
-            raise ValueError(f"`bands` must be 'bootstrap' or None, got {bands!r}.")
+        points.check_bands(bands, "bootstrap")
         shares = np.linspace(0, 1, points.POINTS + 1)
         rng = check_random_state(random_state)
         gains, around, prevalence = {}, {}, 0.0
@@ -326,7 +305,7 @@ class CumulativeGainDisplay:
                 _, fp, _, tp = points.bootstrap_confusions(curve, thresholds, n_bootstrap, rng)
                 drawn = [_gain(t, f, shares) for t, f in zip(tp[:, ::-1], fp[:, ::-1], strict=True) if t[-1] > 0]
                 around[model] = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-        name = f"{100 * level:g} % band (rows)" if bands else None
+        name = points.band_name(bands, level)
         return cls(shares, gains, prevalence, bands=around or None, band_name=name)
 
 

@@ -15,7 +15,7 @@ EXACT_UP_TO = 1000
 POINTS = 500
 
 
-def find_metric(name: str, costs: Any = None) -> th.Metric:
+def metric_to_draw(name: str, costs: Any = None) -> th.Metric:
     """Return a metric of the decisions by its name.
 
     Parameters
@@ -42,6 +42,19 @@ def find_metric(name: str, costs: Any = None) -> th.Metric:
         f"`metrics` names {name!r}, which is unknown; choose from {sorted({*th.METRICS, *th.ALIASES})}, "
         "'cost' and F-betas such as 'f2'."
     )
+
+
+def check_bands(bands: str | None, *known: str) -> None:
+    """Refuse bands that a display does not draw."""
+    if bands is not None and bands not in known:
+        names = ", ".join(map(repr, known))
+        raise ValueError(f"`bands` must be {names} or None, got {bands!r}.")
+
+
+def band_name(bands: str | None, level: float) -> str | None:
+    """Return what the bands are, for a legend."""
+    names = {"bootstrap": f"{100 * level:g} % band (rows)", "folds": "span of the folds"}
+    return None if bands is None else names[bands]
 
 
 def grid(curve: th.ThresholdCurve) -> NDArray[np.float64]:

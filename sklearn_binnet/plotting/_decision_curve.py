@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
-from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
-from sklearn_binnet.plotting._responses import curve_of, is_positive, model_name
-from sklearn_binnet.plotting._style import COLOURS, DASHES, pyplot
+from sklearn_binnet.plotting._responses import curve_of, curves_of_scores, level_of, model_name
+from sklearn_binnet.plotting._style import axes, draw_band, finish, line_style, name_bands, pyplot
 
 
 class DecisionCurveDisplay:
@@ -107,31 +106,23 @@ class DecisionCurveDisplay:
         -------
         self : DecisionCurveDisplay
         """
-        plt = pyplot("DecisionCurveDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+        ax = axes(ax, "DecisionCurveDisplay.plot")
         for number, (model, line) in enumerate(self.net_benefits.items()):
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]} | line_kwargs
+            style = line_style(number, line_kwargs)
             ax.plot(self.thresholds, line, label=model, zorder=3, **style)
             if bands and self.bands:
-                low, high = self.bands[model]
-                ax.fill_between(self.thresholds, low, high, color=style["color"], alpha=0.18, linewidth=0, zorder=2)
+                draw_band(ax, self.thresholds, self.bands[model], style["color"])
         ax.plot(self.thresholds, self.treat_all, color="0.4", linewidth=1.2, label="act on all", zorder=2)
         ax.axhline(0, color="black", linewidth=1.2, label="act on none", zorder=2)
-        if bands and self.bands and self.band_name:
-            ax.fill_between([], [], [], color="0.4", alpha=0.3, linewidth=0, label=self.band_name)
+        if bands and self.bands:
+            name_bands(ax, self.band_name)
         drawn = [self.treat_all, *self.net_benefits.values(), *((self.bands or {}).values() if bands else ())]
         top = max(1e-3, *(float(np.nanmax(line)) for line in drawn))
         if len(self.thresholds) > 1:
             ax.set_xlim(self.thresholds[0], self.thresholds[-1])
         ax.set_ylim(-0.3 * top, 1.08 * top)  # far below 0 there is nothing to see
         ax.set(xlabel="threshold probability", ylabel="net benefit (true positives for each row)")
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.set_axisbelow(True)
-        if name or self.name:
-            ax.set_title(name or self.name)
-        if legend:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+        finish(ax, name or self.name, legend)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -203,10 +194,7 @@ class DecisionCurveDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        decides, _ = deciding_estimator(estimator, fitted=True)
-        level = confidence_level
-        if level is None:
-            level = getattr(decides, "confidence_level", 0.95)
+        level = level_of(estimator, confidence_level)
         curve = curve_of(estimator, X, y, label=label, pos_label=pos_label, sample_weight=sample_weight)
         options = {"bands": bands, "n_bootstrap": n_bootstrap, "level": level, "random_state": random_state}
         curves = {model_name(estimator): curve}
@@ -273,15 +261,7 @@ class DecisionCurveDisplay:
             If what is asked can't be drawn, scores that are no probabilities for instance.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        models = y_proba if isinstance(y_proba, Mapping) else {"model": y_proba}
-        if not models:
-            raise ValueError("`y_proba` must hold the probabilities of at least one model, got an empty dict.")
-        check_consistent_length(y_true, *models.values())
-        positive = is_positive(y_true, pos_label)
-        curves = {
-            model: th.ThresholdCurve.from_scores(positive, column_or_1d(proba), sample_weight)
-            for model, proba in models.items()
-        }
+        curves = curves_of_scores(y_true, y_proba, "y_proba", pos_label, sample_weight)
         options = {"bands": bands, "n_bootstrap": n_bootstrap, "level": confidence_level, "random_state": random_state}
         return cls._from_curves(curves, thresholds, prevalence, name=name, **options).plot(ax, **line_kwargs)
 
@@ -299,8 +279,7 @@ class DecisionCurveDisplay:
         name: str | None,
     ) -> DecisionCurveDisplay:
         """Compute what is drawn."""
-        if bands not in ("bootstrap", None):
-            raise ValueError(f"`bands` must be 'bootstrap' or None, got {bands!r}.")
+        points.check_bands(bands, "bootstrap")
         if prevalence is not None and not 0 < prevalence < 1:
             raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
         at = _threshold_probabilities(thresholds)
@@ -328,7 +307,7 @@ class DecisionCurveDisplay:
             lines,
             share - at / (1 - at) * (1 - share),
             bands=around or None,
-            band_name=f"{100 * level:g} % band (rows)" if bands else None,
+            band_name=points.band_name(bands, level),
             name=name,
         )
 

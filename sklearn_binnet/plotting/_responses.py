@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from sklearn_binnet import _thresholds as th
@@ -40,6 +41,13 @@ def check_label(label: int | None, n_labels: int) -> None:
         )
 
 
+def level_of(estimator: Any, confidence_level: float | None) -> float:
+    """Return the confidence level that was asked for, or else that of a tuner, or 0.95."""
+    if confidence_level is not None:
+        return confidence_level
+    return float(getattr(deciding_estimator(estimator, fitted=True)[0], "confidence_level", 0.95))
+
+
 def threshold_of(estimator: Any, label: int | None) -> float | None:
     """Return the threshold that a classifier decides at."""
     threshold: Any = getattr(estimator, "best_threshold_", getattr(estimator, "threshold", None))
@@ -54,7 +62,24 @@ def positive_label_of(estimator: Any) -> Any:
     return estimator.classes_[1] if own is None else own
 
 
-def turned(threshold: float, probability: bool) -> float:
+def decision_of(estimator: Any, label: int | None, pos_label: Any) -> tuple[float | None, tuple[float, float] | None]:
+    """Return the threshold that a fitted classifier decides at, and a tuner's interval of it.
+
+    For the other class they are turned to the scores of that class, so that decisions stay the same.
+    """
+    decides, _ = deciding_estimator(estimator, fitted=True)
+    threshold, interval = threshold_of(decides, label), None
+    if hasattr(decides, "threshold_interval_"):
+        low, high = of_label(decides.threshold_interval_, label, decides)
+        interval = float(low), float(high)
+    if label is None and pos_label is not None and pos_label != positive_label_of(estimator):
+        probability = response_method_of(estimator) == "predict_proba"
+        threshold = None if threshold is None else _turned(threshold, probability)
+        interval = None if interval is None else (_turned(interval[1], probability), _turned(interval[0], probability))
+    return threshold, interval
+
+
+def _turned(threshold: float, probability: bool) -> float:
     """Return the threshold of the other class, for decisions that stay the same.
 
     A row is called positive where its score is at least the threshold, so the other class is called only where its
@@ -90,7 +115,7 @@ def response_method_of(estimator: Any) -> str:
     return method
 
 
-def read_targets(estimator: Any, X: Any, y: Any) -> tuple[Any, bool]:
+def _read_targets(estimator: Any, X: Any, y: Any) -> tuple[Any, bool]:
     """Return y as the fitted classifier reads it, and whether it holds several labels."""
     if np.ndim(y) != 2 or np.shape(y)[1] < 2:
         return y, False
@@ -99,7 +124,7 @@ def read_targets(estimator: Any, X: Any, y: Any) -> tuple[Any, bool]:
     return y.toarray() if sparse.issparse(y) else np.asarray(y), True
 
 
-def responses(estimator: Any, method: str, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
+def _responses(estimator: Any, method: str, X: Any, y: Any, label: int | None, pos_label: Any) -> tuple[Any, Any]:
     """Return which rows are positive, and the scores of the positive class."""
     response = np.asarray(getattr(estimator, method)(X), dtype=float)
     if np.ndim(y) == 2 and np.shape(y)[1] > 1:
@@ -120,10 +145,11 @@ def curve_of(
     if X is not None:
         if y is None:
             raise ValueError("y must be given with X: the labels of these rows.")
-        if pos_label is None and not (np.ndim(y) == 2 and np.shape(y)[1] > 1):
-            pos_label = positive_label_of(estimator)
         method = response_method_of(estimator)
-        positive, scores = responses(estimator, method, X, y, label, pos_label)
+        y, several = _read_targets(estimator, X, y)
+        if pos_label is None and not several:
+            pos_label = positive_label_of(estimator)
+        positive, scores = _responses(estimator, method, X, y, label, pos_label)
         return th.ThresholdCurve.from_scores(positive, scores, sample_weight)
     decides, _ = deciding_estimator(estimator, fitted=True)
     if not hasattr(decides, "threshold_interval_"):
@@ -142,6 +168,21 @@ def curve_of(
             "`sample_weight` goes with X and y; the stored curve has the weights that the tuner was given."
         )
     return of_label(decides.curve_, label, decides)
+
+
+def curves_of_scores(
+    y_true: Any, y_score: Any, parameter: str, pos_label: Any, sample_weight: Any
+) -> dict[str, th.ThresholdCurve]:
+    """Return the curve of each model from its scores, which `parameter` holds by the models' names or for one alone."""
+    models = y_score if isinstance(y_score, Mapping) else {"model": y_score}
+    if not models:
+        raise ValueError(f"`{parameter}` must hold the scores of at least one model, got an empty dict.")
+    check_consistent_length(y_true, *models.values())
+    positive = is_positive(y_true, pos_label)
+    return {
+        model: th.ThresholdCurve.from_scores(positive, column_or_1d(scores), sample_weight)
+        for model, scores in models.items()
+    }
 
 
 def model_name(estimator: Any) -> str:

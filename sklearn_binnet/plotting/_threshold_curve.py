@@ -13,18 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet._labels import deciding_estimator
 from sklearn_binnet.plotting import _curve_points as points
-from sklearn_binnet.plotting._responses import (
-    curve_of,
-    is_positive,
-    of_label,
-    positive_label_of,
-    read_targets,
-    response_method_of,
-    responses,
-    threshold_of,
-    turned,
-)
-from sklearn_binnet.plotting._style import COLOURS, DASHES, in_words, pyplot
+from sklearn_binnet.plotting._responses import curve_of, decision_of, is_positive, level_of, of_label
+from sklearn_binnet.plotting._style import axes, draw_band, finish, in_words, line_style, name_bands, pyplot
 
 METRICS = ("precision", "recall", "f1", "queue_rate")
 _LEGEND = {"queue_rate": "queue rate (called positive)", "cost": "mean cost of a row"}
@@ -130,27 +120,21 @@ class ThresholdCurveDisplay:
         -------
         self : ThresholdCurveDisplay
         """
-        plt = pyplot("ThresholdCurveDisplay.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+        ax = axes(ax, "ThresholdCurveDisplay.plot")
         self._shade(ax)
         for number, (metric, line) in enumerate(self.scores.items()):
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]} | line_kwargs
+            style = line_style(number, line_kwargs)
             ax.plot(self.thresholds, line, label=_LEGEND.get(metric, in_words(metric)), zorder=3, **style)
             if bands and self.bands:
-                low, high = self.bands[metric]
-                ax.fill_between(self.thresholds, low, high, color=style["color"], alpha=0.18, linewidth=0, zorder=2)
+                draw_band(ax, self.thresholds, self.bands[metric], style["color"])
             if self.threshold is not None:
                 place = np.searchsorted(self.thresholds, self.threshold, side="right") - 1
                 height = line[np.clip(place, 0, len(line) - 1)]
                 ax.plot(self.threshold, height, "o", color=style["color"], markeredgecolor="white", zorder=5)
-        if bands and self.bands and self.band_name:
-            ax.fill_between([], [], [], color="0.4", alpha=0.3, linewidth=0, label=self.band_name)
+        if bands and self.bands:
+            name_bands(ax, self.band_name)
         self._frame(ax)
-        if name or self.name:
-            ax.set_title(name or self.name)
-        if legend:
-            ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False)
+        finish(ax, name or self.name, legend)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -176,8 +160,6 @@ class ThresholdCurveDisplay:
             ax.set_ylim(0, 1.02)
         alone = next(iter(self.scores)) if len(self.scores) == 1 else None
         ax.set(xlabel="threshold", ylabel=_LEGEND.get(alone, in_words(alone)) if alone else "score")
-        ax.grid(alpha=0.25, linewidth=0.6)
-        ax.set_axisbelow(True)
 
     # ------------------------------------------------------------------ making one
     @classmethod
@@ -255,43 +237,34 @@ class ThresholdCurveDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         check_is_fitted(estimator)
-        decides, _ = deciding_estimator(estimator, fitted=True)
-        tuned = hasattr(decides, "threshold_interval_")
-        threshold = threshold_of(decides, label)
-        interval = tuple(np.asarray(of_label(decides.threshold_interval_, label, decides))) if tuned else None
-        level = confidence_level
-        if level is None:
-            level = getattr(decides, "confidence_level", 0.95)
-        options: dict[str, Any] = {"bands": bands, "n_bootstrap": n_bootstrap, "level": level, "metrics": metrics}
-        options |= {"random_state": random_state, "costs": costs, "name": name}
-        if X is None:
-            curve = curve_of(estimator, None, None, label=label, pos_label=pos_label, sample_weight=sample_weight)
-            folds = of_label(decides.fold_curves_, label, decides)
-            report = of_label(decides.constraint_report_, label, decides)
-            if constraint is None:
-                constraint = [line["constraint"] for line in report if not line["constraint"].startswith("cost ")]
-            options |= {"threshold": threshold, "interval": interval, "constraint": constraint, "folds": folds}
-            return cls._from_curve(curve, **options).plot(ax, **line_kwargs)
-        if y is None:
-            raise ValueError("y must be given with X: the labels of these rows.")
-        if bands == "folds":
+        if X is not None and bands == "folds":
             raise ValueError(
                 "bands='folds' needs the folds of a tuner, which it shows when X and y are left out; got X. Take "
                 "bands='bootstrap', or from_predictions with `folds`."
             )
-        method = response_method_of(estimator)
-        y, several = read_targets(estimator, X, y)
-        own: Any = None if several else positive_label_of(estimator)
-        if pos_label is None:
-            pos_label = own
-        positive, scores = responses(estimator, method, X, y, label, pos_label)
-        if not several and pos_label != own:
-            probability = method == "predict_proba"
-            threshold = None if threshold is None else turned(threshold, probability)
-            interval = None if interval is None else tuple(turned(end, probability) for end in reversed(interval))
-        options |= {"threshold": threshold, "interval": interval, "constraint": constraint}
-        curve = th.ThresholdCurve.from_scores(positive, scores, sample_weight)
-        return cls._from_curve(curve, **options).plot(ax, **line_kwargs)
+        curve = curve_of(estimator, X, y, label=label, pos_label=pos_label, sample_weight=sample_weight)
+        threshold, interval = decision_of(estimator, label, pos_label)
+        folds: Sequence[th.ThresholdCurve] = ()
+        if X is None:
+            decides, _ = deciding_estimator(estimator, fitted=True)
+            folds = of_label(decides.fold_curves_, label, decides)
+            if constraint is None:
+                report = of_label(decides.constraint_report_, label, decides)
+                constraint = [line["constraint"] for line in report if not line["constraint"].startswith("cost ")]
+        return cls._from_curve(
+            curve,
+            metrics=metrics,
+            costs=costs,
+            bands=bands,
+            level=level_of(estimator, confidence_level),
+            n_bootstrap=n_bootstrap,
+            random_state=random_state,
+            constraint=constraint,
+            folds=folds,
+            threshold=threshold,
+            interval=interval,
+            name=name,
+        ).plot(ax, **line_kwargs)
 
     @classmethod
     def from_predictions(
@@ -401,14 +374,13 @@ class ThresholdCurveDisplay:
         """Compute what is drawn."""
         if isinstance(metrics, str) or not len(metrics):
             raise ValueError(f"`metrics` must be a sequence of at least one name, got {metrics!r}.")
-        if bands not in ("bootstrap", "folds", None):
-            raise ValueError(f"`bands` must be 'bootstrap', 'folds' or None, got {bands!r}.")
+        points.check_bands(bands, "bootstrap", "folds")
         if bands == "folds" and len(folds) < 2:
             raise ValueError(
                 f"bands='folds' needs the scores of at least two folds, got {len(folds)}. In from_predictions pass "
                 "`folds`, the fold of each row; else take bands='bootstrap'."
             )
-        found = {metric: points.find_metric(metric, costs) for metric in metrics}
+        found = {metric: points.metric_to_draw(metric, costs) for metric in metrics}
         thresholds = points.grid(curve)
         confusion = points.at(curve, thresholds)
         rng = check_random_state(random_state)
@@ -423,7 +395,7 @@ class ThresholdCurveDisplay:
             thresholds,
             {metric: points.values(function, confusion) for metric, function in found.items()},
             bands=around,
-            band_name={"bootstrap": f"{100 * level:g} % band (rows)", "folds": "span of the folds"}.get(bands or ""),
+            band_name=points.band_name(bands, level),
             threshold=threshold,
             interval=interval,
             allowed=points.allowed(curve, thresholds, constraints, level),
