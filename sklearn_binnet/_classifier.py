@@ -30,7 +30,7 @@ from sklearn_binnet._compat import (
 from sklearn_binnet._config import FitConfig, encoding_of
 from sklearn_binnet._files._estimators import savable, save
 from sklearn_binnet._files._plain import from_plain, to_plain
-from sklearn_binnet._fit import FittedNetworks, Rows, Start, fit_networks, fit_side_by_side, mean_history
+from sklearn_binnet._fit import FitResult, Rows, Start, fit_networks, fit_side_by_side, mean_history
 from sklearn_binnet._labels import (
     ClassWeights,
     Target,
@@ -844,7 +844,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         rows = self._rows(columns[used], targets, weight[used], pairs, held_out, together)
         return _Prepared(config, rows, start, target, len(columns), used)
 
-    def _train(self, prepared: _Prepared, X: Any, y: Any) -> FittedNetworks:
+    def _train(self, prepared: _Prepared, X: Any, y: Any) -> FitResult:
         """Train, and show progress to who wants to see it: scikit-learn's callbacks get the user's own X and y."""
         config, rows, start, target = prepared[:4]
         follows = bool(getattr(self, "_skl_callbacks", None))
@@ -875,7 +875,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 context.call_on_fit_task_end(estimator=self, X=X, y=y, reconstruction_attributes=final)
         return result
 
-    def _store(self, prepared: _Prepared, result: FittedNetworks) -> None:
+    def _store(self, prepared: _Prepared, result: FitResult) -> None:
         """Set the attributes of a fitted classifier, all of them plain data."""
         target, trained = prepared.target, result.trained
         for stale in ("_keras", "oof_proba_", "oof_fold_", "pos_label_", "member_weights_"):
@@ -997,7 +997,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             threshold = np.atleast_1d(np.asarray(self.threshold, dtype=float))
         except (TypeError, ValueError):
             threshold = np.array([np.nan])
-        if isinstance(self.threshold, bool):  # stands for no number
+        if np.asarray(self.threshold).dtype == bool:  # True stands for no number
             threshold = np.array([np.nan])
         if threshold.shape not in {(1,), (n_labels,)} or not np.all((threshold >= 0) & (threshold <= 1)):
             allowed = "a number" if n_labels == 1 else f"a number or {n_labels} numbers, one for each label,"

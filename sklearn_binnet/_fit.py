@@ -92,7 +92,7 @@ class Start:
     """The parameter of that fit; there may have been rows for fewer networks."""
 
 
-class FittedNetworks(NamedTuple):
+class FitResult(NamedTuple):
     """What a fit gives."""
 
     networks: Fitted
@@ -129,7 +129,7 @@ def fit_networks(
     rows: Rows,
     start: Start | None = None,
     on_epoch: Callable[[EpochReport, Callable[[], Fitted]], bool] | None = None,
-) -> FittedNetworks:
+) -> FitResult:
     """Train the networks of one fit.
 
     `on_epoch` is called after each epoch, with what is known and a function that returns the networks as they are then;
@@ -149,7 +149,7 @@ def fit_networks(
 
 def fit_side_by_side(
     fits: Sequence[tuple[FitConfig, Rows, Start | None]], on_epoch: Callable[[EpochReport], bool] | None = None
-) -> list[FittedNetworks]:
+) -> list[FitResult]:
     """Train several fits of one estimator at once; each gives what `fit_networks` would, up to the rounding of sums."""
     laid_out = [_lay_out(*fit) for fit in fits]
     with _removed_at_the_end([layouts[0] for layouts in laid_out]):
@@ -502,7 +502,7 @@ def _side_by_side(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
 
 
 # ------------------------------------------------------------------ after the training
-def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], start: Start | None) -> FittedNetworks:
+def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], start: Start | None) -> FitResult:
     """Return the trained networks with their temperature and, of several families, the share of each."""
     config, settings = layouts[0].config, layouts[0].settings
     families: list[Fitted] = [
@@ -531,13 +531,13 @@ def _put_together(layouts: Sequence[_Layout], trained: Sequence[list[Trained]], 
     if not isinstance(settings.schedule, str):
         rate = float(settings.schedule(0 if start is None else steps_done(start.optimizer_states[0])))
     retrieval = trained[1] if len(trained) > 1 else []
-    return FittedNetworks(networks, trained[0], retrieval, out_of_fold, left_out_by, following, settings, rate)
+    return FitResult(networks, trained[0], retrieval, out_of_fold, left_out_by, following, settings, rate)
 
 
 def _calibrated(
     networks: Fitted, layouts: Sequence[_Layout], trained: Sequence[list[Trained]]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.intp] | None]:
-    """Set shares and temperature from rows that were not trained on; return what `FittedNetworks` has of folds.
+    """Set shares and temperature from rows that were not trained on; return what `FitResult` has of folds.
 
     Rows of folds have the log-odds of the network that left them out. Rows that validated all networks have the mean
     log-odds; they serve several families only.

@@ -27,6 +27,8 @@ MAX_DENSE_VALUES = 1 << 27
 """Most values of a sparse matrix that `fit` makes dense: they take 1 GiB as float64."""
 
 Kind = Literal["number", "category", "date"]
+_KINDS_OF_ARRAYS: dict[str, Kind] = {"U": "category", "m": "date", "M": "date"}
+"""By NumPy's letter for a dtype; all others are numbers."""
 _DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 _MISSING_TYPES = frozenset(("NAType", "NaTType"))
 
@@ -268,7 +270,7 @@ def _kind(column: Any) -> Kind | None:
             return None
     values = _array(column)
     if values.dtype.kind != "O":
-        return {"U": "category", "m": "date", "M": "date"}.get(values.dtype.kind, "number")  # type: ignore[return-value]
+        return _KINDS_OF_ARRAYS.get(values.dtype.kind, "number")
     types = {t for t in set(map(type, values)) if t.__name__ not in _MISSING_TYPES}
     if any(issubclass(t, str) for t in types):
         return "category"

@@ -499,7 +499,12 @@ class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
 
     def _check_parameters(self) -> None:
-        """Check the parameters against each other."""
+        """Check the parameters against each other, and what their constraints leave open."""
+        if self.thresholds is not None and np.asarray(self.thresholds).dtype == bool:
+            raise ValueError(
+                "`thresholds` must be a number of thresholds to try, an array of them, or None for all there are; got "
+                f"{self.thresholds!r}."
+            )
         if np.ndim(self.thresholds) > 0:
             candidates = np.asarray(self.thresholds, dtype=np.float64)
             if candidates.ndim != 1 or not candidates.size or np.isnan(candidates).any():

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from scipy.stats import randint, uniform
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 
+from sklearn_binnet import ThresholdTunerCV
 from tests.small import X, net, y
 
 NUMBERS = {
@@ -90,3 +92,11 @@ def test_false_is_no_number_either(params, message):
 def test_endless_patience_never_stops(patience):
     clf = net(patience=patience).fit(X, y)
     np.testing.assert_array_equal(clf.predict_proba(X), net(patience=3).fit(X, y).predict_proba(X))
+
+
+@pytest.mark.parametrize("thresholds", [True, [True, False]])
+def test_true_is_no_threshold(thresholds):
+    with pytest.raises(ValueError, match=r"threshold must be a number in \[0, 1\], got"):
+        net(threshold=thresholds if isinstance(thresholds, bool) else thresholds[:1]).fit(X, y)
+    with pytest.raises(ValueError, match="`thresholds` must be a number of thresholds to try, an array of them"):
+        ThresholdTunerCV(LogisticRegression(), thresholds=thresholds).fit(X, y)

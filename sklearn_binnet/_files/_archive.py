@@ -149,7 +149,7 @@ def unpack(data: bytes, called: str) -> tuple[Any, dict[str, Any]]:
     """
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:  # damage, or a feature zipfile lacks
         raise ValueError(
             f"{called} is not a whole file of sklearn_binnet's `save`: it is no zip archive, or a part of it is "
             f"missing ({error}). {_AGAIN} (pickle.load reads pickles, and skops.io.load reads files of skops.)"

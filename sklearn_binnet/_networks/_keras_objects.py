@@ -34,7 +34,7 @@ def _write(value: Any) -> dict[str, Any] | None:
         try:
             config = keras.saving.serialize_keras_object(value)
             state["config"] = json.dumps(config)
-        except (TypeError, ValueError, NotImplementedError, AttributeError):
+        except (TypeError, ValueError, NotImplementedError, AttributeError):  # of a class that Keras cannot write down
             return None
     return state if _is_keras_config(config) else None
 

@@ -154,10 +154,10 @@ class CompileCache:
             try:
                 with self._names(digest):
                     result = call()
-            except Exception:
+            except Exception:  # TensorFlow says in many ways that it cannot use a file
                 if not restored:
                     raise
-                for name in restored:  # TensorFlow cannot use one of them: that costs a compilation
+                for name in restored:  # which costs a compilation, and no more
                     (self.run_folder / name).unlink(missing_ok=True)
                     (self._store / digest / name).unlink(missing_ok=True)
                 self.counts["misses"] += 1

@@ -29,11 +29,10 @@ from sklearn_binnet._training._schedule import (
     resident_rows,
     step_rates,
 )
-from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
+from sklearn_binnet._training._types import VALIDATION_BLOCK, Data, EpochReport, Member, Network, Settings, Trained
 
-_VALIDATION_BLOCK = 2048
 _JUDGES = 2
-"""Times the candidates of a training step, the validation has."""
+"""The validation shows this many times the candidates of a training step."""
 XLA_FROM_STEPS = 50
 _PLAIN_FROM_PRODUCTS = 100_000_000
 """Weights times rows of a step. With 512 units in three layers and 256 rows there are 136 million."""
@@ -135,7 +134,7 @@ class _Training:
 
         members, settings, never = self._members, self._settings, np.iinfo(np.int32).max
         n_validation = [len(m.validation) for m in members]
-        width = min(_VALIDATION_BLOCK, bucket(max(n_validation)))
+        width = min(VALIDATION_BLOCK, bucket(max(n_validation)))
         blocks = bucket(-(-max(n_validation) // width)) if max(n_validation) else 0
         validation = np.zeros((len(members), blocks * width), np.int32)
         for row, member in zip(validation, members, strict=True):

@@ -17,9 +17,7 @@ from sklearn_binnet._training._metrics import MetricSet
 from sklearn_binnet._training._optimizers import member_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._schedule import RowOrder, rate_factors
-from sklearn_binnet._training._types import Data, EpochReport, Member, Network, Settings, Trained
-
-_VALIDATION_BLOCK = 2048
+from sklearn_binnet._training._types import VALIDATION_BLOCK, Data, EpochReport, Member, Network, Settings, Trained
 
 
 def train_member(network: Network, data: Data, member: Member, settings: Settings) -> Trained:
@@ -114,8 +112,8 @@ class _Validation:
         if not len(rows):
             return [np.nan] * (1 + len(self._metrics))
         total, shown = 0.0, []
-        for start in range(0, len(rows), _VALIDATION_BLOCK):
-            block = rows[start : start + _VALIDATION_BLOCK]
+        for start in range(0, len(rows), VALIDATION_BLOCK):
+            block = rows[start : start + VALIDATION_BLOCK]
             outputs = model(data.X[block], training=False)
             losses = keras.ops.convert_to_numpy(network.losses(keras.ops.convert_to_tensor(data.y[block]), outputs))
             with np.errstate(over="ignore"):  # an infinite loss is the engine's to report

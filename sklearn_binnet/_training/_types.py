@@ -81,6 +81,10 @@ class Candidates(NamedTuple):
     """Which rows of the data the candidates are, int32 (C,)."""
 
 
+VALIDATION_BLOCK = 2048
+"""Rows that are validated at once, on both paths of training."""
+
+
 @dataclass(frozen=True)
 class Data:
     """All rows of a training; members pick theirs by index."""
