@@ -311,7 +311,11 @@ def test_the_positive_class_may_be_the_first():
         ("equal_opportunity >= 0.05", ValueError, "is no tolerance; write 'equal_opportunity <= 0.05'"),
         ("equal_opportunity <= 0.05 [strict]", ValueError, "is no tolerance"),
         ("equal_opportunity <= 1.5", ValueError, "`parity` 'equal_opportunity <= 1.5' can never matter"),
-        ("recall <= 0.05", ValueError, "is no difference between groups; choose one of"),
+        (
+            "recall <= 0.05",
+            ValueError,
+            r"`parity` names the unknown metric 'recall'; choose one of \['demographic_parity', 'equal",
+        ),
         ("fairness <= 0.05", ValueError, "`parity` names the unknown metric 'fairness'"),
         (["equalized_odds <= 0.1", "demographic_parity <= 0.1"], ValueError, "compares more than two rates"),
         (G, TypeError, "The group of each row is `sensitive`"),

@@ -154,7 +154,13 @@ def _share_cuts(curve: ThresholdCurve, n_cuts: int) -> NDArray[np.intp]:
     return np.unique(np.round(np.concatenate([even, ends, last - ends])).astype(np.intp))
 
 
-def parse_constraint(constraint: object, metrics: Mapping[str, Metric] | None = None) -> list[Constraint]:
+def parse_constraint(
+    constraint: object,
+    metrics: Mapping[str, Metric] | None = None,
+    *,
+    parameter: str = "constraint",
+    usual: bool = True,
+) -> list[Constraint]:
     """Read constraints; refuse unknown metrics, values that a metric cannot take, and contradictions.
 
     Parameters
@@ -164,6 +170,10 @@ def parse_constraint(constraint: object, metrics: Mapping[str, Metric] | None = 
         list, or joined by "and".
     metrics : mapping of str to Metric, optional
         Metrics beyond the usual ones, such as "cost".
+    parameter : str, default="constraint"
+        What messages call `constraint`.
+    usual : bool, default=True
+        Whether the usual metrics may be named beside `metrics`.
     """
     if constraint is None:
         return []
@@ -171,7 +181,7 @@ def parse_constraint(constraint: object, metrics: Mapping[str, Metric] | None = 
         constraint = [constraint]
     if not isinstance(constraint, list | tuple):
         raise TypeError(
-            f"`constraint` must be a string such as 'recall >= 0.9' or a list of such strings, got {constraint!r}."
+            f"`{parameter}` must be a string such as 'recall >= 0.9' or a list of such strings, got {constraint!r}."
         )
     parsed: list[Constraint] = []
     for item in constraint:
@@ -179,47 +189,54 @@ def parse_constraint(constraint: object, metrics: Mapping[str, Metric] | None = 
             parsed.append(item)
         elif isinstance(item, str):
             parts = re.split(r"\s+and\s+|,", item)
-            parsed += [_parse_one(part, metrics or {}) for part in parts]
+            parsed += [_parse_one(part, metrics or {}, parameter, usual) for part in parts]
         else:
             raise TypeError(
-                f"`constraint` must hold strings such as 'recall >= 0.9', got {item!r} of type {type(item).__name__}."
+                f"`{parameter}` must hold strings such as 'recall >= 0.9', got {item!r} of type {type(item).__name__}."
             )
-    _check_contradictions(parsed)
+    _check_contradictions(parsed, parameter)
     return parsed
 
 
-def _parse_one(text: str, metrics: Mapping[str, Metric]) -> Constraint:
+def _parse_one(text: str, metrics: Mapping[str, Metric], parameter: str, usual: bool) -> Constraint:
     """Read one constraint from its text."""
     match = _PATTERN.match(text)
     if match is None:
         raise ValueError(
-            f"`constraint` {text!r} is not understood; write '<metric> >= <number>' or "
+            f"`{parameter}` {text!r} is not understood; write '<metric> >= <number>' or "
             "'<metric> <= <number>', such as 'recall >= 0.9'."
         )
     name, mode = match["metric"].lower(), match["mode"] or "confident"
-    metric = find_metric(name, metrics)
+    metric = find_metric(name, metrics) if usual else metrics.get(name)
     if name == "cost" and metric is None:
         raise ValueError(
-            f"`constraint` {text!r} is on the cost, but no cost matrix is given; pass `costs=[[tn, fp], [fn, tp]]` to "
+            f"`{parameter}` {text!r} is on the cost, but no cost matrix is given; pass `costs=[[tn, fp], [fn, tp]]` to "
             "the constructor (or to `retune`)."
         )
     if metric is None:
         raise ValueError(
-            f"`constraint` names the unknown metric {match['metric']!r}; choose one of "
-            f"{sorted({*METRICS, *metrics, 'f2', 'f0.5', 'net_benefit@0.2'})} or of the aliases {sorted(ALIASES)}."
+            f"`{parameter}` names the unknown metric {match['metric']!r}; choose one of {_names(metrics, usual)}."
         )
     if mode not in MODES:
-        raise ValueError(f"`constraint` {text!r} asks for the unknown mode {mode!r}; choose one of {MODES}.")
+        raise ValueError(f"`{parameter}` {text!r} asks for the unknown mode {mode!r}; choose one of {MODES}.")
     value = float(match["value"])
     low, high = metric.bounds
     if not low <= value <= high:
         raise ValueError(
-            f"`constraint` {text!r} can never matter: {metric.name} lies between {low:g} and {high:g}, got {value:g}."
+            f"`{parameter}` {text!r} can never matter: {metric.name} lies between {low:g} and {high:g}, got {value:g}."
         )
     return Constraint(metric, match["operator"] in (">=", "≥", ">"), value, mode)
 
 
-def _check_contradictions(constraints: Sequence[Constraint]) -> None:
+def _names(metrics: Mapping[str, Metric], usual: bool) -> str:
+    """Return the metrics that a constraint may name, for a message."""
+    if not usual:
+        return str(sorted(metrics))
+    known = sorted({*METRICS, *metrics, "f2", "f0.5", "net_benefit@0.2"})
+    return f"{known} or of the aliases {sorted(ALIASES)}"
+
+
+def _check_contradictions(constraints: Sequence[Constraint], parameter: str) -> None:
     """Refuse ``a >= x`` with ``a <= y < x``, complements (recall and fnr) included."""
     floors: dict[str, tuple[float, Constraint]] = {}
     ceilings: dict[str, tuple[float, Constraint]] = {}
@@ -234,7 +251,7 @@ def _check_contradictions(constraints: Sequence[Constraint]) -> None:
         (floor, first), (ceiling, second) = floors[name], ceilings[name]
         if floor > ceiling + 1e-12:
             raise ValueError(
-                f"`constraint` contradicts itself: '{first}' and '{second}' cannot both hold; "
+                f"`{parameter}` contradicts itself: '{first}' and '{second}' cannot both hold; "
                 "drop or relax one of them."
             )
 

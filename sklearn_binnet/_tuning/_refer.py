@@ -77,10 +77,7 @@ def _as_share(value: Any) -> float | None:
 
 
 def _parse_bounds(constraint: Any) -> list[th.Constraint]:
-    try:
-        parsed = th.parse_constraint(constraint, {"referral_rate": th.REFERRAL_RATE})
-    except (TypeError, ValueError) as error:
-        raise type(error)(str(error).replace("`constraint`", "`abstain`")) from None
+    parsed = th.parse_constraint(constraint, {"referral_rate": th.REFERRAL_RATE}, parameter="abstain")
     for bound in parsed:
         if bound.metric is th.REFERRAL_RATE:
             if bound.at_least or bound.mode == "strict":
