@@ -6,6 +6,7 @@ marked `xla` train as users do; the engine's own tests choose for themselves.
 
 import os
 
+import numpy as np
 import pytest
 from hypothesis import settings
 
@@ -29,3 +30,9 @@ _compiled.XLA_FROM_STEPS = 10**9
 def xla_where_asked(request, monkeypatch):
     if request.node.get_closest_marker("xla"):
         monkeypatch.setattr(_compiled, "XLA_FROM_STEPS", AS_USERS_DO)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Each test starts from the same global random state, which estimators without `random_state` draw from."""
+    np.random.seed(0)  # noqa: NPY002
