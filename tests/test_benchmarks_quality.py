@@ -528,6 +528,7 @@ class TestOptimism:
         assert optimism.best_score(y, p) == pytest.approx(max(every))
 
 
+@pytest.mark.slow
 def test_cost_of_predictions_is_told_with_its_limits(monkeypatch, capsys):
     monkeypatch.setattr(prediction, "MANY_ROWS", 500)
     monkeypatch.setattr(prediction, "SINGLE_ROWS", 3)
