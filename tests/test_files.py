@@ -25,7 +25,20 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    LeaveOneGroupOut,
+    LeavePGroupsOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -293,6 +306,68 @@ def test_a_tuner_comes_back_with_its_evidence(case, tmp_path):
         one.retune(scoring="f1" if target.ndim == 1 else "f1_micro")
     same(again.best_threshold_, tuned.best_threshold_)
     assert str(again.get_params()) == str(tuned.get_params()) or case in ("folds", "network")
+
+
+SPLITTERS = [
+    GroupKFold(2),
+    GroupShuffleSplit(1, random_state=0),
+    KFold(2),
+    LeaveOneGroupOut(),
+    LeavePGroupsOut(1),
+    PredefinedSplit(np.arange(200) % 2),
+    RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0),
+    ShuffleSplit(1, random_state=0),
+    StratifiedGroupKFold(2),
+    StratifiedShuffleSplit(1, random_state=0),
+    TimeSeriesSplit(2),
+]
+PATIENTS = np.arange(200) // 2 % 3
+
+
+@pytest.mark.parametrize("cv", SPLITTERS, ids=lambda cv: type(cv).__name__)
+def test_a_tuner_with_a_splitter_comes_back(cv, tmp_path):
+    pytest.importorskip("skops")
+    groups = {"groups": PATIENTS} if "Group" in type(cv).__name__ else {}
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=cv).fit(X, y, **groups)
+    again = through_a_file(tuned, tmp_path)
+    assert type(again.cv) is type(cv)
+    rows = [[train.tolist() for train, _ in one.split(X, y, **groups)] for one in (cv, again.cv)]
+    assert rows[0] == rows[1]
+    same(again.oof_scores_, tuned.oof_scores_)
+    same(again.threshold_interval_, tuned.threshold_interval_)
+    refitted = again.fit(X, y, **groups)
+    assert refitted.best_threshold_ == tuned.best_threshold_
+
+
+@pytest.mark.parametrize("cv", [None, GroupKFold(3)], ids=str)
+def test_a_classifier_of_grouped_rows_comes_back_with_its_folds(cv, tmp_path):
+    pytest.importorskip("skops")
+    clf = net(n_estimators=None if cv else 3, cv=cv).fit(X, y, groups=PATIENTS)
+    assert len(np.unique(clf.oof_fold_)) == 3
+    again = through_a_file(clf, tmp_path)
+    same(again.oof_fold_, clf.oof_fold_)
+    same_attributes(clf, again)
+    # The tuner asks the folds whether they cut its groups: it takes the out-of-fold probabilities of these only.
+    for one in (clf, again):
+        tuned = ThresholdTunerCV(one, cv="oof", refit=False).fit(X, y, groups=PATIENTS)
+        np.testing.assert_array_equal(tuned.oof_scores_, clf.oof_proba_)
+        with pytest.raises(ValueError, match="groups"):
+            ThresholdTunerCV(one, cv="oof", refit=False).fit(X, y, groups=np.arange(200) // 4)
+
+
+def test_evidence_of_grouped_rows_comes_back(tmp_path):
+    """The interval resamples whole groups, and does so after loading too."""
+    pytest.importorskip("skops")
+    few = np.arange(200) // 20
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=2).fit(X, y, groups=few)
+    alone = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=2).fit(X, y)
+    again = through_a_file(tuned, tmp_path)
+    np.testing.assert_array_equal(again._evidence[0].clusters, few)
+    for options in ({}, {"scoring": "balanced_accuracy"}):
+        for one in (tuned, again, alone):
+            one.retune(**options)
+        same(again.threshold_interval_, tuned.threshold_interval_)
+        assert alone.threshold_interval_ != tuned.threshold_interval_
 
 
 def test_row_costs_and_weights_come_back(tmp_path):
@@ -665,7 +740,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.binnet")), ids=lambda path: path.stem)
 def test_a_file_of_an_earlier_version_loads_to_the_same_bits(path):
-    if path.stem.startswith("tuned_line"):
+    if path.stem.startswith(("tuned_line", "tuned_groups")):
         pytest.importorskip("skops")
         if sklearn.__version__.startswith("1.6."):
             pytest.skip("an older scikit-learn does not read what a newer one wrote")
@@ -681,9 +756,13 @@ def test_a_file_of_an_earlier_version_loads_to_the_same_bits(path):
     if hasattr(fitted, "_fitted"):
         weights = np.concatenate([w.ravel() for member in fitted._fitted.weights for w in member])
         assert weights.tobytes() == expected["weights"].tobytes()
+    for attribute in [name for name in expected if name.endswith("_")]:
+        same(getattr(fitted, attribute), expected[attribute])
     if hasattr(estimator, "retune"):
         assert estimator.best_threshold_ == expected["threshold"]
         assert estimator.retune(scoring="f2").best_threshold_ == pytest.approx(float(expected["retuned"]))
+        if "interval" in expected:  # by resampling whole groups, where there are groups
+            assert estimator.threshold_interval_ == pytest.approx(tuple(expected["interval"]))
 
 
 def test_there_are_files_of_this_version():
