@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 pytest.importorskip("benchmarks.speed", reason="benchmarks are not part of the source archive")
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import adapters, checkouts, data, report, runner, scaling
+from benchmarks.speed import adapters, checkouts, data, memory, report, runner, scaling
 from benchmarks.speed.adapters import mlp, roofline
 from benchmarks.speed.tasks import (
     BY_NAME,
@@ -197,3 +197,28 @@ def test_two_checkouts_are_compared(capsys):
     assert name == "predict-1"
     assert float(ratio) == pytest.approx(float(after) / float(before), rel=0.05)
     assert float(each) > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks of memory are read from Linux")
+class TestMemory:
+    def test_the_peak_of_a_step_counts_for_those_around_it(self):
+        class Steps:
+            @staticmethod
+            def inner():
+                return np.ones(8 << 20).sum()  # 64 MB, which are given back
+
+            @staticmethod
+            def outer():
+                return Steps.inner()
+
+        watch = memory.Watch(memory.resident()[0])
+        for name in ("inner", "outer"):
+            watch.around(Steps, name)
+        memory.reset()
+        assert Steps.outer() == 8 << 20
+        (inner, *first), (outer, *second) = watch.stages
+        assert (inner, outer) == ("inner", "outer")
+        for before, peak, after in (first, second):
+            assert peak - before > 56
+            assert after - before < 32
+        assert watch.peak - watch.start > 56
