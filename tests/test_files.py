@@ -25,7 +25,20 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    LeaveOneGroupOut,
+    LeavePGroupsOut,
+    PredefinedSplit,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    TimeSeriesSplit,
+)
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -35,6 +48,7 @@ import sklearn_binnet
 from sklearn_binnet import SKOPS_TRUSTED_TYPES, BinaryNetClassifier, ThresholdTunerCV, load
 from sklearn_binnet._files import _archive
 from tests.small import X, Y, net, y
+from tests.tried import came
 
 # Keras says so where it copies a compiled model that was never trained.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer:UserWarning")
@@ -294,6 +308,68 @@ def test_a_tuner_comes_back_with_its_evidence(case, tmp_path):
     assert str(again.get_params()) == str(tuned.get_params()) or case in ("folds", "network")
 
 
+SPLITTERS = [
+    GroupKFold(2),
+    GroupShuffleSplit(1, random_state=0),
+    KFold(2),
+    LeaveOneGroupOut(),
+    LeavePGroupsOut(1),
+    PredefinedSplit(np.arange(200) % 2),
+    RepeatedStratifiedKFold(n_splits=2, n_repeats=1, random_state=0),
+    ShuffleSplit(1, random_state=0),
+    StratifiedGroupKFold(2),
+    StratifiedShuffleSplit(1, random_state=0),
+    TimeSeriesSplit(2),
+]
+PATIENTS = np.arange(200) // 2 % 3
+
+
+@pytest.mark.parametrize("cv", SPLITTERS, ids=lambda cv: type(cv).__name__)
+def test_a_tuner_with_a_splitter_comes_back(cv, tmp_path):
+    pytest.importorskip("skops")
+    groups = {"groups": PATIENTS} if "Group" in type(cv).__name__ else {}
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=cv).fit(X, y, **groups)
+    again = through_a_file(tuned, tmp_path)
+    assert type(again.cv) is type(cv)
+    rows = [[train.tolist() for train, _ in one.split(X, y, **groups)] for one in (cv, again.cv)]
+    assert rows[0] == rows[1]
+    same(again.oof_scores_, tuned.oof_scores_)
+    same(again.threshold_interval_, tuned.threshold_interval_)
+    refitted = again.fit(X, y, **groups)
+    assert refitted.best_threshold_ == tuned.best_threshold_
+
+
+@pytest.mark.parametrize("cv", [None, GroupKFold(3)], ids=str)
+def test_a_classifier_of_grouped_rows_comes_back_with_its_folds(cv, tmp_path):
+    pytest.importorskip("skops")
+    clf = net(n_estimators=None if cv else 3, cv=cv).fit(X, y, groups=PATIENTS)
+    assert len(np.unique(clf.oof_fold_)) == 3
+    again = through_a_file(clf, tmp_path)
+    same(again.oof_fold_, clf.oof_fold_)
+    same_attributes(clf, again)
+    # The tuner asks the folds whether they cut its groups: it takes the out-of-fold probabilities of these only.
+    for one in (clf, again):
+        tuned = ThresholdTunerCV(one, cv="oof", refit=False).fit(X, y, groups=PATIENTS)
+        np.testing.assert_array_equal(tuned.oof_scores_, clf.oof_proba_)
+        with pytest.raises(ValueError, match="groups"):
+            ThresholdTunerCV(one, cv="oof", refit=False).fit(X, y, groups=np.arange(200) // 4)
+
+
+def test_evidence_of_grouped_rows_comes_back(tmp_path):
+    """The interval resamples whole groups, and does so after loading too."""
+    pytest.importorskip("skops")
+    few = np.arange(200) // 20
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=2).fit(X, y, groups=few)
+    alone = ThresholdTunerCV(LogisticRegression(), scoring="f1", cv=2).fit(X, y)
+    again = through_a_file(tuned, tmp_path)
+    np.testing.assert_array_equal(again._evidence[0].clusters, few)
+    for options in ({}, {"scoring": "balanced_accuracy"}):
+        for one in (tuned, again, alone):
+            one.retune(**options)
+        same(again.threshold_interval_, tuned.threshold_interval_)
+        assert alone.threshold_interval_ != tuned.threshold_interval_
+
+
 def test_row_costs_and_weights_come_back(tmp_path):
     weight = np.random.default_rng(0).uniform(1, 2, 200)
     costs = np.column_stack([weight, 3 * weight])
@@ -438,8 +514,10 @@ def refused(data, folder, match):
     (folder / "file").write_bytes(data)
     with pytest.raises(ValueError, match=match):
         load(folder / "file")
+    came("tried")
 
 
+@pytest.mark.fault("an altered file", "refused, or the change is where nothing is read")
 def test_every_flipped_byte_is_refused_or_does_not_matter(good, tmp_path):
     data, proba = good
     rng = np.random.default_rng(0)
@@ -459,14 +537,17 @@ def test_every_flipped_byte_is_refused_or_does_not_matter(good, tmp_path):
             np.testing.assert_array_equal(clf.predict_proba(TABLE), proba)
     assert harmless < 150
     assert harmless + told == len(places)
+    came("tried", len(places))
 
 
+@pytest.mark.fault("a truncated file", "`ValueError` names the file and what to do")
 def test_every_truncated_file_is_refused(good, tmp_path):
     data, _ = good
     for length in [*range(64), *np.linspace(64, len(data) - 1, 60, dtype=int).tolist()]:
         refused(data[:length], tmp_path, r"'.*file' (is not a whole file|has been altered).*Copy it again")
 
 
+@pytest.mark.fault("an unknown file, unknown parts of a file", "`ValueError`, and no code of it runs")
 def test_files_of_another_kind_are_refused(tmp_path):
     clf = net().fit(X, y)
     refused(pickle.dumps(clf), tmp_path, r"pickle\.load reads pickles")
@@ -477,6 +558,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
         load(tmp_path / "nothing")
 
 
+@pytest.mark.fault("a file of a newer version", "`ValueError` asks to update")
 def test_a_newer_version_is_refused(good, tmp_path, monkeypatch):
     monkeypatch.setattr(_archive, "VERSION", 2)
     newer = rewritten(good[0], lambda tree: None)
@@ -484,6 +566,7 @@ def test_a_newer_version_is_refused(good, tmp_path, monkeypatch):
     refused(newer, tmp_path, r"version 2 of the format, and this sklearn_binnet reads versions up to 1\. Update it")
 
 
+@pytest.mark.fault("an unknown file, unknown parts of a file", "`ValueError`, and no code of it runs")
 def test_unknown_parts_are_refused(good, tmp_path):
     def parameter(tree):
         tree["parameters"]["depth"] = 3
@@ -506,6 +589,7 @@ def test_unknown_parts_are_refused(good, tmp_path):
     refused(rewritten(good[0], lambda tree: {"a": 1}), tmp_path, r"no estimator but a dict")
 
 
+@pytest.mark.fault("an altered file", "refused, or the change is where nothing is read")
 def test_altered_entries_are_refused(good, tmp_path):
     data, _ = good
     refused(with_entries(data, lambda e: e.update(extra=b"1")), tmp_path, "not those that its header lists")
@@ -565,6 +649,7 @@ def test_an_array_cannot_claim_more_than_it_brings():
         _archive._array(big)
 
 
+@pytest.mark.fault("a disk that is full while saving", "`OSError`; the earlier file stays, and no other")
 def test_a_full_disk_leaves_the_old_file(good, tmp_path, monkeypatch):
     path = tmp_path / "clf.binnet"
     path.write_bytes(good[0])
@@ -655,7 +740,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.binnet")), ids=lambda path: path.stem)
 def test_a_file_of_an_earlier_version_loads_to_the_same_bits(path):
-    if path.stem.startswith("tuned_line"):
+    if path.stem.startswith(("tuned_line", "tuned_groups")):
         pytest.importorskip("skops")
         if sklearn.__version__.startswith("1.6."):
             pytest.skip("an older scikit-learn does not read what a newer one wrote")
@@ -671,9 +756,13 @@ def test_a_file_of_an_earlier_version_loads_to_the_same_bits(path):
     if hasattr(fitted, "_fitted"):
         weights = np.concatenate([w.ravel() for member in fitted._fitted.weights for w in member])
         assert weights.tobytes() == expected["weights"].tobytes()
+    for attribute in [name for name in expected if name.endswith("_")]:
+        same(getattr(fitted, attribute), expected[attribute])
     if hasattr(estimator, "retune"):
         assert estimator.best_threshold_ == expected["threshold"]
         assert estimator.retune(scoring="f2").best_threshold_ == pytest.approx(float(expected["retuned"]))
+        if "interval" in expected:  # by resampling whole groups, where there are groups
+            assert estimator.threshold_interval_ == pytest.approx(tuple(expected["interval"]))
 
 
 def test_there_are_files_of_this_version():
