@@ -69,10 +69,16 @@ class Checkpoints:
         Raises
         ------
         ValueError
-            The network, the optimizer or a metric is code of the user's own, of which nothing can tell in another
-            process whether it is the same.
+            The folder can't be made. Or the network, the optimizer or a metric is code of the user's own, of which
+            nothing can tell in another process whether it is the same.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
+            raise ValueError(
+                f"checkpoint must be a folder that is there or can be made, got {str(self._folder)!r}: {error}. Pass "
+                "another folder, or None to keep no checkpoints."
+            ) from error
         self._opened.append(Checkpoint(self._folder, identity_of(network, data, members, settings)))
         return self._opened[-1]
 
