@@ -49,7 +49,7 @@ def test_micro_f1_is_the_best_over_all_combinations(n_labels, seed):
     hits = [(c & positive[:, k]).sum(axis=1) for k, c in enumerate(called)]
     sizes = [c.sum(axis=1) for c in called]
     places = list(itertools.product(*(range(len(c)) for c in curves)))
-    tp, total = (np.array([sum(n[i] for n, i in zip(parts, p, strict=True)) for p in places]) for parts in (hits, sizes))
+    tp, total = (np.array([sum(n[i] for n, i in zip(of, p, strict=True)) for p in places]) for of in (hits, sizes))
     values = 2 * tp / np.maximum(total + positive.sum(), 1)
     best = places[values.argmax()]
     assert values.max() == pytest.approx(micro([c.thresholds[i] for c, i in zip(curves, best, strict=True)]))
