@@ -464,24 +464,28 @@ class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, B
             oof_scores = _tuning.calibrate(oof_scores, calibrations)
             evidence = [part.mapped(one) for part, one in zip(evidence, calibrations, strict=True)]
         tuned = self._tune(evidence, request, seed)
-        # Nothing is stored before this line: a fit that fails leaves an earlier one as it was.
-        for name in OF_ONE_FIT:
-            self.__dict__.pop(name, None)
-        self.estimator_ = fitted.model
         averages = self.ensemble is True or (self.ensemble == "auto" and n_samples <= AUTO_ENSEMBLE_ROWS)
-        self.estimators_ = list(fitted.fold_models) if averages else []
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(fitted.model, name):
-                setattr(self, name, getattr(fitted.model, name))
-        if labels is not None:
-            self.pos_label_ = labels[1]
-        self.oof_scores_ = oof_scores if labels is None else oof_scores[:, 0]
-        self._seed, self._response_method, self._labels = seed, fitted.method, labels
-        self._calibrations = calibrations
         for part in evidence:
             part.rows = None
-        self._evidence, self._prevalence = evidence, [None] * n_labels
-        self.__dict__.update(tuned)
+        fresh = {
+            "estimator_": fitted.model,
+            "estimators_": list(fitted.fold_models) if averages else [],
+            "oof_scores_": oof_scores if labels is None else oof_scores[:, 0],
+            "_seed": seed,
+            "_response_method": fitted.method,
+            "_labels": labels,
+            "_calibrations": calibrations,
+            "_evidence": evidence,
+            "_prevalence": [None] * n_labels,
+            **tuned,
+        }
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(fitted.model, name):
+                fresh[name] = getattr(fitted.model, name)
+        if labels is not None:
+            fresh["pos_label_"] = labels[1]
+        # Nothing is stored before this line, and all of it at once: an error or an interrupt leaves an earlier fit.
+        self.__dict__ = {name: value for name, value in vars(self).items() if name not in OF_ONE_FIT} | fresh
         return self
 
     def _check_estimator(self) -> None:
@@ -685,8 +689,7 @@ class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, B
         if sensitive is not None:
             told = _tuning.read_groups(sensitive, len(held_out)).at(np.flatnonzero(held_out))
             evidence = [replace(part, groups=told) for part in evidence]
-        self.__dict__.update(self._tune(evidence, request, self._seed))
-        self._prevalence = shares
+        self.__dict__.update({**self._tune(evidence, request, self._seed), "_prevalence": shares})
         return self
 
     @staticmethod

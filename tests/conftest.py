@@ -15,12 +15,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers that each take all cores wait
         os.environ.setdefault(name, "1")
 
 from sklearn_binnet._training import _compiled
+from tests.tried import pytest_addoption, pytest_configure, pytest_runtest_makereport  # noqa: F401 - pytest's hooks
 
 settings.register_profile("steady", derandomize=True)
 """The usual profile: the same examples in each run, so that a change is judged by what it changes."""
 settings.load_profile("steady")
-settings.register_profile("wholesale", max_examples=15_000)
-"""What CI tries of tests/test_wholesale.py, a fifth of it for each test: `--hypothesis-profile=wholesale`."""
+settings.register_profile("wholesale", max_examples=9_000)
+"""Thousands of inputs of tests/test_wholesale.py, a third or an eighth for each: `--hypothesis-profile=wholesale`."""
 
 AS_USERS_DO = _compiled.XLA_FROM_STEPS
 _compiled.XLA_FROM_STEPS = 10**9

@@ -215,6 +215,7 @@ def test_divergence_says_why_and_what_to_do():
     assert not hasattr(clf, "n_features_in_")
 
 
+@pytest.mark.fault("a fit that fails", "the earlier fit stays")
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_a_failed_fit_leaves_the_last_one_working(method, fitted):
     clf = copy.deepcopy(fitted)

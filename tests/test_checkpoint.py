@@ -43,6 +43,7 @@ def write_few(monkeypatch, n):
     monkeypatch.setattr(_checkpoint.Checkpoint, "write", writing)
 
 
+@pytest.mark.fault("a killed fit with a checkpoint", "it goes on to the same bits")
 @pytest.mark.parametrize("case", TRAINED)
 def test_a_fit_that_was_ended_goes_on_to_the_same_bits(case, tmp_path, monkeypatch):
     whole = net(**TRAINED[case]).fit(X, y)
@@ -60,6 +61,7 @@ def test_a_fit_that_was_ended_goes_on_to_the_same_bits(case, tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault("a killed fit with a checkpoint", "it goes on to the same bits")
 @pytest.mark.xla
 def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     code = (
@@ -80,6 +82,7 @@ def test_a_killed_process_goes_on_to_the_same_bits(tmp_path):
     assert epochs[0] == 4
 
 
+@pytest.mark.fault("the checkpoint of another fit, or a damaged one", "not taken, or `ValueError`")
 def test_no_fit_takes_the_state_of_another(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         write_few(patch, 2)
@@ -133,6 +136,7 @@ def test_a_users_network_of_keras_own_layers(tmp_path, monkeypatch):
     np.testing.assert_array_equal(again.predict_proba(X), BinaryNetClassifier(**params).fit(X, y).predict_proba(X))
 
 
+@pytest.mark.fault("a loss that diverges", "`ValueError` says in which epoch; the earlier fit stays")
 def test_a_stream_and_a_diverged_training_leave_nothing(tmp_path):
     net(checkpoint=tmp_path).partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="Training diverged"):
@@ -140,6 +144,7 @@ def test_a_stream_and_a_diverged_training_leave_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.fault("a killed fit with a checkpoint", "it goes on to the same bits")
 def test_networks_and_retrieval_members_go_on(tmp_path, monkeypatch):
     params = {"hidden_layer_sizes": (8,), "epochs": 3, "n_estimators": 2, "random_state": 0}
     whole = BinaryNetClassifier(**params).fit(X, y)

@@ -40,6 +40,7 @@ def stored(folder):
     return sorted(folder.glob("tensorflow-*/*/*"))
 
 
+@pytest.mark.fault("a broken file in the compile cache", "deleted, and compiled again")
 @pytest.mark.slow
 def test_a_second_process_finds_the_programs_of_the_first(tmp_path):
     """Whatever it compiled before; a broken file costs a compilation, whether we or TensorFlow find it broken."""
@@ -133,6 +134,21 @@ def test_after_tensorflow_it_is_too_late(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("a folder for the compile cache that can't be written to", "`ValueError`; at import a warning")
+@pytest.mark.parametrize("place", ["file", "below a file"])
+def test_a_folder_that_cannot_be_used(place, tmp_path, no_tensorflow, monkeypatch):
+    """Nobody can write below a file, whatever the rights."""
+    (tmp_path / "file").write_bytes(b"")
+    folder = tmp_path / "file" if place == "file" else tmp_path / "file" / "cache"
+    with pytest.raises(ValueError, match="the compile cache needs a folder that can be made and written to"):
+        set_compile_cache(folder)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    with pytest.warns(RuntimeWarning, match=f"{VARIABLE} is set, but compiled programs are not kept"):
+        _compile_cache.follow_environment()
+    assert _compile_cache.active() is None
+    assert "TF_XLA_FLAGS" not in os.environ
+
+
 def test_another_cache_is_not_thrown_out(tmp_path, no_tensorflow, monkeypatch):
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/elsewhere")
     with pytest.raises(ValueError, match="TF_XLA_FLAGS already names a cache, '/elsewhere'"):
@@ -175,6 +191,7 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path):
     cache.close()
 
 
+@pytest.mark.fault("many processes write the compile cache at a time", "each reads whole files or none")
 def test_many_writers_of_one_file(tmp_path):
     """Every reader finds a whole file or none."""
     writers = [CompileCache(tmp_path) for _ in range(4)]

@@ -48,6 +48,7 @@ import sklearn_binnet
 from sklearn_binnet import SKOPS_TRUSTED_TYPES, BinaryNetClassifier, ThresholdTunerCV, load
 from sklearn_binnet._files import _archive
 from tests.small import X, Y, net, y
+from tests.tried import came
 
 # Keras says so where it copies a compiled model that was never trained.
 pytestmark = pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer:UserWarning")
@@ -513,8 +514,10 @@ def refused(data, folder, match):
     (folder / "file").write_bytes(data)
     with pytest.raises(ValueError, match=match):
         load(folder / "file")
+    came("tried")
 
 
+@pytest.mark.fault("an altered file", "refused, or the change is where nothing is read")
 def test_every_flipped_byte_is_refused_or_does_not_matter(good, tmp_path):
     data, proba = good
     rng = np.random.default_rng(0)
@@ -534,14 +537,17 @@ def test_every_flipped_byte_is_refused_or_does_not_matter(good, tmp_path):
             np.testing.assert_array_equal(clf.predict_proba(TABLE), proba)
     assert harmless < 150
     assert harmless + told == len(places)
+    came("tried", len(places))
 
 
+@pytest.mark.fault("a truncated file", "`ValueError` names the file and what to do")
 def test_every_truncated_file_is_refused(good, tmp_path):
     data, _ = good
     for length in [*range(64), *np.linspace(64, len(data) - 1, 60, dtype=int).tolist()]:
         refused(data[:length], tmp_path, r"'.*file' (is not a whole file|has been altered).*Copy it again")
 
 
+@pytest.mark.fault("an unknown file, unknown parts of a file", "`ValueError`, and no code of it runs")
 def test_files_of_another_kind_are_refused(tmp_path):
     clf = net().fit(X, y)
     refused(pickle.dumps(clf), tmp_path, r"pickle\.load reads pickles")
@@ -552,6 +558,7 @@ def test_files_of_another_kind_are_refused(tmp_path):
         load(tmp_path / "nothing")
 
 
+@pytest.mark.fault("a file of a newer version", "`ValueError` asks to update")
 def test_a_newer_version_is_refused(good, tmp_path, monkeypatch):
     monkeypatch.setattr(_archive, "VERSION", 2)
     newer = rewritten(good[0], lambda tree: None)
@@ -559,6 +566,7 @@ def test_a_newer_version_is_refused(good, tmp_path, monkeypatch):
     refused(newer, tmp_path, r"version 2 of the format, and this sklearn_binnet reads versions up to 1\. Update it")
 
 
+@pytest.mark.fault("an unknown file, unknown parts of a file", "`ValueError`, and no code of it runs")
 def test_unknown_parts_are_refused(good, tmp_path):
     def parameter(tree):
         tree["parameters"]["depth"] = 3
@@ -581,6 +589,7 @@ def test_unknown_parts_are_refused(good, tmp_path):
     refused(rewritten(good[0], lambda tree: {"a": 1}), tmp_path, r"no estimator but a dict")
 
 
+@pytest.mark.fault("an altered file", "refused, or the change is where nothing is read")
 def test_altered_entries_are_refused(good, tmp_path):
     data, _ = good
     refused(with_entries(data, lambda e: e.update(extra=b"1")), tmp_path, "not those that its header lists")
@@ -640,6 +649,7 @@ def test_an_array_cannot_claim_more_than_it_brings():
         _archive._array(big)
 
 
+@pytest.mark.fault("a disk that is full while saving", "`OSError`; the earlier file stays, and no other")
 def test_a_full_disk_leaves_the_old_file(good, tmp_path, monkeypatch):
     path = tmp_path / "clf.binnet"
     path.write_bytes(good[0])

@@ -49,6 +49,7 @@ def fitted():
     return net().fit(X, y)
 
 
+@pytest.mark.fault("a fork after TensorFlow ran", "NumPy prediction works, the rest is refused at once")
 def test_the_builtin_network_predicts_in_a_fork(fitted):
     np.testing.assert_array_equal(in_fork(lambda: fitted.predict_proba(X)), fitted.predict_proba(X))
 
@@ -70,6 +71,7 @@ ASKS = {
 }
 
 
+@pytest.mark.fault("a fork after TensorFlow ran", "NumPy prediction works, the rest is refused at once")
 @pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
 def test_what_needs_tensorflow_is_refused_in_a_fork(ask, fitted):
     error = in_fork(lambda: ask(pickle.loads(pickle.dumps(fitted))))
@@ -78,6 +80,7 @@ def test_what_needs_tensorflow_is_refused_in_a_fork(ask, fitted):
         assert word in str(error)
 
 
+@pytest.mark.fault("a fork after TensorFlow ran", "NumPy prediction works, the rest is refused at once")
 @pytest.mark.filterwarnings("ignore:hidden_layer_sizes:UserWarning", "ignore:activation:UserWarning")
 def test_an_own_network_refuses_to_predict_in_a_fork():
     clf = net(model=with_own_network).fit(X, y)
@@ -86,6 +89,7 @@ def test_an_own_network_refuses_to_predict_in_a_fork():
     assert "Predicting with a network of your own needs TensorFlow" in str(error)
 
 
+@pytest.mark.fault("a fork after TensorFlow ran", "NumPy prediction works, the rest is refused at once")
 def test_a_refused_fit_leaves_the_classifier_as_it_was(fitted):
     def ask():
         with pytest.raises(RuntimeError, match="needs TensorFlow"):

@@ -5,7 +5,9 @@ The default profile tries a modest number; `--hypothesis-profile=wholesale`, as 
 
 import copy
 import pickle
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
 from sklearn_binnet._training._types import TrainingDiverged
 from tests.small import PLAIN
+from tests.tried import came
 
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value encountered in cast")  # in older pandas
 
@@ -61,6 +64,15 @@ def _read_only(a):
     return a
 
 
+def _memory_mapped(a):
+    """Return the rows in a file that is mapped into memory, for reading alone, as joblib hands them to workers."""
+    if not a.size:
+        return a  # an empty file can't be mapped
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(Path(folder) / "X.npy", a)
+        return np.load(Path(folder) / "X.npy", mmap_mode="r")
+
+
 def _frame(a, names=None):
     return pd.DataFrame(a, columns=names)
 
@@ -86,6 +98,7 @@ FORMS = {
     "non-contiguous": lambda a: np.repeat(a, 2, axis=1)[:, ::2],
     "reversed": lambda a: a[::-1, ::-1],
     "read-only": _read_only,
+    "memory-mapped": _memory_mapped,
     "masked": lambda a: np.ma.masked_array(a, a > 1),
     "sparse": lambda a: sparse.csr_matrix(np.nan_to_num(a, posinf=0, neginf=0)),
     "frame": _frame,
@@ -100,6 +113,7 @@ FORMS = {
     "polars": lambda a: pl.DataFrame(a, schema=[f"c{i}" for i in range(a.shape[1])]),
     "polars strings": lambda a: pl.DataFrame({"s": ["a", "b"] * (len(a) // 2) + ["a"] * (len(a) % 2)}),
     "wide": lambda a: np.tile(a[:10], (1, 60)),
+    "5,000 columns": lambda a: np.resize(a[:10], (min(len(a), 10), 5000)) if a.size else a,
 }
 
 
@@ -115,6 +129,12 @@ LABELS = {
     "series": lambda y: pd.Series(y, index=np.arange(len(y))[::-1]),
     "categorical": lambda y: pd.Categorical(np.array(["a", "b"])[y]),
     "missing": lambda y: np.where(np.arange(len(y)) == 0, np.nan, y),
+    "missing integers": lambda y: pd.Series(np.where(np.arange(len(y)) == 0, None, y), dtype="Int64"),
+    "missing words": lambda y: pd.Series(np.where(np.arange(len(y)) == 0, None, np.array(["no", "yes"])[y])),
+    "missing category": lambda y: pd.Categorical(np.where(np.arange(len(y)) == 0, None, np.array(["a", "b"])[y])),
+    "missing among several": lambda y: np.where(
+        np.arange(len(y))[:, None] == 0, np.nan, np.column_stack([y, 1 - y, y])
+    ),
     "none among words": lambda y: np.where(np.arange(len(y)) == 0, None, np.array(["no", "yes"], dtype=object)[y]),
     "infinite": lambda y: np.where(np.arange(len(y)) == 0, np.inf, y),
     "one class": lambda y: y * 0,
@@ -189,6 +209,8 @@ PARAMETERS = {
     "n_estimators": [None, 1, 2, 3, 0, -1, 2.5, True, "few"],
     "cv": [None, 3, "folds", [], len],
     "calibration": ["temperature", None, "isotonic", 3],
+    "retrieval": [False, False, False, True, "auto", "near", None, 3],
+    "checkpoint": [None, None, 3, True, [], b"folder", "\0", __file__],
     "early_stopping": [True, False, "yes", None, 3],
     "validation_fraction": [0.2, 0.99, 0.01, 1e-9, 0, 1, -1, np.nan, None, True],
     "patience": [1, 10**10, 0, -1, 1.5, None, True],
@@ -217,9 +239,44 @@ TUNER = {
     "ensemble": ["auto", True, False, "x", None, 3],
     "refit": [True, False, None, "x"],
     "n_jobs": [None, 1, "all", 1.5],
+    "calibrate": [False, True, None, "x"],
+    "abstain": [
+        None,
+        [],
+        0.1,
+        0,
+        1,
+        -1,
+        np.nan,
+        True,
+        "precision >= 0.5",
+        "recall",
+        {"budget": 0.1},
+        {"cost": 0.1},
+        {},
+        3,
+    ],
+    "parity": [
+        None,
+        [],
+        "equal_opportunity <= 0.5",
+        "equal_opportunity",
+        "sameness <= 0.1",
+        3,
+        "demographic_parity > 0",
+    ],
     "random_state": [None, 0, -1, "x", 1.5],
     "store_cv_results": [False, True, None, "x"],
 }
+
+
+OWN = {"estimator"}
+"""Parameters that the tests themselves vary."""
+
+
+def test_every_parameter_is_tried():
+    assert set(PARAMETERS) == set(BinaryNetClassifier().get_params(deep=False))
+    assert set(TUNER) == set(ThresholdTunerCV(None).get_params(deep=False)) - OWN
 
 
 HARMLESS = {
@@ -228,6 +285,7 @@ HARMLESS = {
     *("absent", "ones", "some zero", "huge", "denormal"),
     *("numbers", "mixed"),
 }
+assert {*FORMS, *LABELS, *WEIGHTS, *GROUPS} >= HARMLESS
 
 
 def kinds(table):
@@ -265,7 +323,7 @@ def same(a, b):
     return a is b or repr(a) == repr(b)
 
 
-def ask(call, *inputs):
+def ask(call, *inputs, counted=True):
     """Call; return the answer, or None after a clear error; fail at any other one and where an input changed."""
     before = copy.deepcopy(inputs)
     answer = error = None
@@ -275,7 +333,10 @@ def ask(call, *inputs):
             answer = call()
         except CLEAR as raised:
             error = raised
-    event("answered" if error is None else "refused")
+    outcome = "answered" if error is None else "refused"
+    event(outcome)
+    if counted:
+        came(outcome)
     text = "all is well" if error is None else str(error)
     assert text, f"{type(error).__name__} without a message"
     assert not any(word in text for word in FOREIGN), text
@@ -292,7 +353,7 @@ def checked_fit(estimator, X, y, **fit_params):
     assert all(estimator.get_params(deep=False)[name] is value for name, value in parameters.items())
     if fitted is None:
         assert vars(estimator) == state, "half fitted"
-        ask(lambda: estimator.predict(GOOD_X))
+        ask(lambda: estimator.predict(GOOD_X), counted=False)
     return fitted
 
 
@@ -303,14 +364,30 @@ def checked_answers(fitted, X, n_labels=1):
     assert len(proba) == len(fitted.predict(X))
 
 
-EACH = settings(
-    max_examples=settings.default.max_examples // 5,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
+def checked_score(fitted, X, y, weight):
+    """Score; the answer is a proportion, and labels that were never seen count as wrong."""
+    state = dict(vars(fitted))
+    score = ask(lambda: fitted.score(X, y, weight), X, y, weight)
+    assert vars(fitted) == state
+    if score is not None:
+        assert np.isnan(score) or -1e-9 <= score <= 1 + 1e-9
 
 
-@EACH
+def examples(share):
+    """Return settings for a share of the profile's number of examples."""
+    return settings(
+        max_examples=settings.default.max_examples // share,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
+
+
+EACH, TRAINED = examples(3), examples(8)
+"""A network that is trained takes longer."""
+
+
+@pytest.mark.inputs("classifier", "X, y, weights and groups for `fit`")
+@TRAINED
 @given(X=matrices(), labels=chosen(LABELS, GOOD_Y), weight=chosen(WEIGHTS, N), groups=chosen(GROUPS, N))
 def test_data_for_the_classifier(X, labels, weight, groups):
     kind, y = labels
@@ -325,7 +402,8 @@ def test_data_for_the_classifier(X, labels, weight, groups):
             )
 
 
-@EACH
+@pytest.mark.inputs("classifier", "parameters")
+@TRAINED
 @given(params=some(PARAMETERS))
 def test_parameters_of_the_classifier(params):
     fitted = checked_fit(net(**params), GOOD_X, GOOD_Y)
@@ -333,7 +411,8 @@ def test_parameters_of_the_classifier(params):
         checked_answers(fitted, GOOD_X)
 
 
-@EACH
+@pytest.mark.inputs("classifier", "validation rows, their labels and weights")
+@TRAINED
 @given(X=matrices(), labels=chosen(LABELS, GOOD_Y), weight=chosen(WEIGHTS, N))
 def test_validation_rows(X, labels, weight):
     checked_fit(net(), GOOD_X, GOOD_Y, X_val=X, y_val=labels[1], sample_weight_val=weight[1])
@@ -344,6 +423,7 @@ def fitted():
     return net().fit(GOOD_X, GOOD_Y)
 
 
+@pytest.mark.inputs("classifier", "rows to predict")
 @EACH
 @given(X=matrices(), method=st.sampled_from(["predict", "predict_proba", "decision_function", "predict_log_proba"]))
 def test_rows_to_predict(X, method, fitted):
@@ -354,7 +434,27 @@ def test_rows_to_predict(X, method, fitted):
         assert not np.isnan(answer.astype(float)).any()
 
 
+@pytest.fixture(scope="module")
+def tuned():
+    return ThresholdTunerCV(LogisticRegression(), cv=2).fit(GOOD_X, GOOD_Y)
+
+
+@pytest.mark.inputs("classifier", "rows and labels to score, other labels among them")
 @EACH
+@given(X=matrices(), labels=chosen(LABELS, GOOD_Y), weight=chosen(WEIGHTS, N))
+def test_labels_to_score_the_classifier_on(X, labels, weight, fitted):
+    checked_score(fitted, X, labels[1], weight[1])
+
+
+@pytest.mark.inputs("tuner", "rows and labels to score, other labels among them")
+@EACH
+@given(X=matrices(), labels=chosen(LABELS, GOOD_Y), weight=chosen(WEIGHTS, N))
+def test_labels_to_score_the_tuner_on(X, labels, weight, tuned):
+    checked_score(tuned, X, labels[1], weight[1])
+
+
+@pytest.mark.inputs("classifier", "X, y, weights and classes for `partial_fit`")
+@TRAINED
 @given(
     X=matrices(),
     labels=chosen(LABELS, GOOD_Y),
@@ -368,6 +468,7 @@ def test_data_for_partial_fit(X, labels, weight, classes):
         assert vars(clf) == state
 
 
+@pytest.mark.inputs("tuner", "X, y, weights and groups for `fit`")
 @EACH
 @given(
     X=matrices(),
@@ -389,6 +490,24 @@ def test_data_for_the_tuner(X, labels, weight, groups, prefit):
         assert np.all((low <= fitted.best_threshold_) & (fitted.best_threshold_ <= high))
 
 
+@pytest.mark.inputs("tuner", "the same for a network in front, with validation rows")
+@TRAINED
+@given(
+    X=matrices(),
+    labels=chosen(LABELS, GOOD_Y),
+    weight=chosen(WEIGHTS, N),
+    groups=chosen(GROUPS, N),
+    validation=st.one_of(st.none(), st.tuples(matrices(), chosen(LABELS, GOOD_Y))),
+)
+def test_data_for_the_tuner_of_networks(X, labels, weight, groups, validation):
+    own = {} if validation is None else {"X_val": validation[0], "y_val": validation[1][1]}
+    tuner = ThresholdTunerCV(net(n_estimators=1 if own else 2))
+    fitted = checked_fit(tuner, X, labels[1], sample_weight=weight[1], groups=groups[1], **own)
+    if fitted is not None:
+        assert np.isfinite(fitted.best_threshold_).all()
+
+
+@pytest.mark.inputs("tuner", "parameters")
 @EACH
 @given(params=some(TUNER, 3), several=st.booleans())
 def test_parameters_of_the_tuner(params, several):
@@ -404,10 +523,11 @@ RETUNE = {name: TUNER[name] for name in ("scoring", "constraint", "costs")} | {
 }
 
 
+@pytest.mark.inputs("tuner", "scorings, constraints, costs and more for `retune`")
 @EACH
 @given(params=some(RETUNE, 3))
-def test_retune(params):
-    tuned = ThresholdTunerCV(LogisticRegression(), cv=2).fit(GOOD_X, GOOD_Y)
+def test_retune(params, tuned):
+    tuned = copy.deepcopy(tuned)
     state = dict(vars(tuned))
     if ask(lambda: tuned.retune(**params)) is None:
         assert vars(tuned) == state

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
             pairs.append(seconds if turn % 2 == 0 else seconds[::-1])
         before, after = (median(column) for column in zip(*pairs, strict=True))
         rounds = " ".join(f"{b / a:.2f}" for a, b in pairs)
-        print(f"{task:26}{before:10.5f}{after:10.5f}{after / before:8.3f}  {rounds}", flush=True)
+        print(f"{task:26}{before:10.4g}{after:10.4g}{after / before:8.3f}  {rounds}", flush=True)
     return 0
 
 

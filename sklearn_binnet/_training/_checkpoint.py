@@ -69,10 +69,16 @@ class Checkpoints:
         Raises
         ------
         ValueError
-            The network, the optimizer or a metric is code of the user's own, of which nothing can tell in another
-            process whether it is the same.
+            The folder can't be made. Or the network, the optimizer or a metric is code of the user's own, of which
+            nothing can tell in another process whether it is the same.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
+            raise ValueError(
+                f"checkpoint must be a folder that is there or can be made, got {str(self._folder)!r}: {error}. Pass "
+                "another folder, or None to keep no checkpoints."
+            ) from error
         self._opened.append(Checkpoint(self._folder, identity_of(network, data, members, settings)))
         return self._opened[-1]
 
@@ -116,11 +122,11 @@ def _schedule(schedule: Any) -> str:
     return schedule if isinstance(schedule, str) else json.dumps(keras.saving.serialize_keras_object(schedule))
 
 
-def _pieces(value: Any) -> Iterator[bytes]:
+def _pieces(value: Any) -> Iterator[bytes | memoryview]:
     """Yield the bytes that stand for plain data, with their types and sizes."""
     if isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data  # no copy: it may be the whole table
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__.encode()
         for field in fields(value):

@@ -33,6 +33,8 @@ _FLAG = "--tf_xla_persistent_cache_directory="
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu")
 LIMIT = 512 << 20
 """Bytes of all stored files."""
+_ROOM = 1 << 20
+"""Bytes that must be free for a program to be written."""
 _OLD_RUN = 2 * 24 * 3600.0
 _Result = TypeVar("_Result")
 
@@ -61,7 +63,15 @@ def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
     RuntimeError
         If TensorFlow has been imported already.
     ValueError
-        If the subfolder belongs to another user or is open to others, or `TF_XLA_FLAGS` names another cache.
+        If the folder can't be made or written to, if the subfolder belongs to another user or is open to others, or if
+        `TF_XLA_FLAGS` names another cache. Where the environment variable asks for such a cache, a warning says so, and
+        training goes on without it.
+
+    Warns
+    -----
+    RuntimeWarning
+        In a fit, if the disk is full when a program is to be stored: TensorFlow then can't compile it, and the network
+        is trained without XLA, with results that may differ in the last digits.
 
     Examples
     --------
@@ -98,7 +108,7 @@ def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
 
 
 def follow_environment() -> None:
-    """Do what the environment variable says. Called when the package is imported."""
+    """Do what the environment variable says, or warn. Called when the package is imported, which must not fail."""
     folder = os.environ.get(VARIABLE)
     if not folder or _active is not None:
         return
@@ -110,7 +120,10 @@ def follow_environment() -> None:
             stacklevel=3,
         )
         return
-    set_compile_cache(folder)
+    try:
+        set_compile_cache(folder)
+    except ValueError as error:
+        warnings.warn(f"{VARIABLE} is set, but compiled programs are not kept: {error}", RuntimeWarning, stacklevel=3)
 
 
 def active() -> CompileCache | None:
@@ -129,11 +142,17 @@ class CompileCache:
         self.counts: Counter[str] = Counter()
         """How often a program was found ("hits") and how often it was compiled ("misses")."""
         self._store = folder / f"tensorflow-{_tensorflow_version()}-{_processor()}"
-        _own_folder(self._store)
         runs = folder / "running"
-        _own_folder(runs)
-        _remove_old(runs)
-        self.run_folder = Path(tempfile.mkdtemp(prefix="", dir=runs))
+        try:
+            _own_folder(self._store)
+            _own_folder(runs)
+            _remove_old(runs)
+            self.run_folder = Path(tempfile.mkdtemp(prefix="", dir=runs))
+        except OSError as error:
+            raise ValueError(
+                f"the compile cache needs a folder that can be made and written to, but {str(folder)!r} is none "
+                f"({error}). Choose another folder, or do without the cache."
+            ) from error
         self._process = os.getpid()
         self._lock = threading.RLock()
         self._traced: Counter[str] = Counter()
@@ -145,21 +164,32 @@ class CompileCache:
         if os.getpid() == self._process:
             shutil.rmtree(self.run_folder, ignore_errors=True)
 
-    def first_call(self, key: Hashable, call: Callable[[], _Result]) -> _Result:
-        """Return what `call` returns, which traces a new function of equal work for equal keys and calls it."""
+    def first_call(
+        self, key: Hashable, call: Callable[[], _Result], without_xla: Callable[[], _Result] | None = None
+    ) -> _Result:
+        """Return what `call` returns, which traces a new function of equal work for equal keys and calls it.
+
+        TensorFlow fails where it cannot write what it compiled. `without_xla` is what is done then, if it is given.
+        """
         digest = hashlib.sha256(repr(key).encode()).hexdigest()[:24]
         with self._lock:
+            with contextlib.suppress(OSError, ValueError):  # somebody may have cleared up
+                _own_folder(self.run_folder.parent)
+                _own_folder(self.run_folder)
             restored = self._restore(digest)
             before = self._files()
             try:
                 with self._names(digest):
                     result = call()
-            except Exception:  # TensorFlow says in many ways that it cannot use a file
-                if not restored:
-                    raise
+            except Exception:  # TensorFlow says in many ways that it cannot use a file, or write one
                 for name in restored:  # which costs a compilation, and no more
                     (self.run_folder / name).unlink(missing_ok=True)
                     (self._store / digest / name).unlink(missing_ok=True)
+                full = not self.takes_files()
+                if full and without_xla is not None:
+                    return without_xla()
+                if full or not restored:
+                    raise
                 self.counts["misses"] += 1
                 return call()  # under other names, since XLA remembers the failure: of no use to other processes
             new = self._files() - before
@@ -169,6 +199,24 @@ class CompileCache:
             if new:
                 self._clear_up()
         return result
+
+    def takes_files(self) -> bool:
+        """Return whether a program could be written to TensorFlow's folder, and warn if not."""
+        path = self.run_folder / "room"
+        try:
+            try:
+                path.write_bytes(bytes(_ROOM))
+            finally:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            warnings.warn(
+                f"The compile cache can't be written to ({error}), so that this network is trained without XLA: it may "
+                "take longer, and differ in the last digits. Make room, or do without the cache.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return False
+        return True
 
     @contextlib.contextmanager
     def _names(self, digest: str) -> Iterator[None]:
@@ -180,7 +228,10 @@ class CompileCache:
             yield
 
     def _files(self) -> set[str]:
-        return {name for name in os.listdir(self.run_folder) if name.endswith(".pb")}
+        try:
+            return {name for name in os.listdir(self.run_folder) if name.endswith(".pb")}
+        except OSError:
+            return set()
 
     def _restore(self, digest: str) -> list[str]:
         """Copy the files of a program to TensorFlow's folder; return their names."""

@@ -195,16 +195,18 @@ class Program:
         shapes = tuple(tuple(a.shape) for a in (data.X, plan.order, plan.validation, plan.window, plan.judges))
         args = state, data, plan, watch, first, last
 
-        def call_new() -> Any:
+        def call_new(xla: bool = self._xla) -> Any:
             run = functools.partial(self._run)
-            self._compiled[shapes] = tf.function(run, jit_compile=self._xla, autograph=False)
+            self._compiled[shapes] = tf.function(run, jit_compile=xla, autograph=False)
             return self._compiled[shapes](*args)
 
         with self._lock:
             if shapes in self._compiled:
                 return self._compiled[shapes](*args)
             cache = _compile_cache.active() if self._xla else None
-            return call_new() if cache is None else cache.first_call((self._key, shapes), call_new)
+            if cache is None:
+                return call_new()
+            return cache.first_call((self._key, shapes), call_new, lambda: call_new(xla=False))
 
     def state(self, weights: Sequence[list[NDArray]], optimizer_states: Sequence[list[NDArray] | None]) -> ProgramState:
         """Return the state that starts a training; an optimizer state of None starts afresh."""
@@ -476,13 +478,23 @@ def borrow(network: Network, optimizer: dict, members: int, n_features: int, met
     return PROGRAMS.get(key, lambda: Program(network, optimizer, members, n_features, metrics, xla))
 
 
-@functools.cache
+_xla_works: bool | None = None
+"""What was found out; not while the disk of a compile cache is full."""
+
+
 def xla_works() -> bool:
     """Return whether this TensorFlow can compile with XLA on the device at hand."""
     import tensorflow as tf
 
-    try:
-        tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)(tf.constant(1.0))
-    except (tf.errors.OpError, ValueError):
-        return False
-    return True
+    global _xla_works
+    if _xla_works is None:
+        try:
+            tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)(tf.constant(1.0))
+        except (tf.errors.OpError, ValueError):
+            cache = _compile_cache.active()
+            if cache is not None and not cache.takes_files():
+                return False
+            _xla_works = False
+        else:
+            _xla_works = True
+    return _xla_works
