@@ -323,8 +323,10 @@ def report(
         bound = float(constraint.bound(here, outcome.alpha)[0])
         bounds = constraint.bound(counts, outcome.alpha)[: len(cuts)]
         nearest = float(bounds[constraint.margin(bounds).argmax()])
-        holds = constraint.feasible(curve, outcome.alpha, outcome.candidates)
-        reachable = bool(holds.any() if outcome.candidates is None else holds[outcome.candidates].any())
+        reachable = outcome.satisfied
+        if not reachable:
+            holds = constraint.feasible(curve, outcome.alpha, outcome.candidates)
+            reachable = bool(holds.any() if outcome.candidates is None else holds[outcome.candidates].any())
         lines.append(
             {
                 "constraint": str(constraint),

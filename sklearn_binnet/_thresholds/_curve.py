@@ -315,7 +315,9 @@ class ThresholdCurve:
         scores, order, last, keep = self._rows
         values = np.asarray(values, dtype=np.float64)
         values = values if keep is None else values[keep]
-        order = np.argsort(-scores) if order is None else order
+        if order is None:  # one sort serves all sums
+            order = np.argsort(-scores)
+            object.__setattr__(self, "_rows", (scores, order, last, keep))
         return np.concatenate([[0.0], np.cumsum(values[order])[last]])
 
     def spaced_cuts(self, n_bins: int) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.special import expit
+from scipy.stats import poisson
 
 from sklearn_binnet._files._plain import stored
 from sklearn_binnet._thresholds._curve import SCORE_LIMIT, Counts, ThresholdCurve
@@ -46,6 +47,16 @@ def poisson_sums(
     return np.cumsum(drawn * unit, axis=1)
 
 
+def _times_drawn(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+    """Draw Poisson numbers of mean 1 from a table of 2**16 equal shares, several times as fast as NumPy's own.
+
+    No probability is off by more than 2**-16, which is far below what a bootstrap can tell.
+    """
+    ends = np.round(poisson.cdf(np.arange(12), 1.0) * 2**16).astype(int)
+    times = np.searchsorted(ends, np.arange(2**16), side="right").astype(np.float64)
+    return times[rng.integers(0, 2**16, shape, dtype=np.uint16)]
+
+
 @dataclass(frozen=True, eq=False)
 class GroupedRows:
     """Rows that come in groups, such as those of one patient: they are alike, so that a sample is one of groups."""
@@ -68,14 +79,14 @@ class GroupedRows:
         Field, Welsh (2007), "Bootstrapping clustered data", JRSS B 69.
         """
         rank = curve.index(np.clip(self.scores, -SCORE_LIMIT, SCORE_LIMIT)) - 1
-        drawn = rng.poisson(1.0, (n_samples, int(self.groups.max()) + 1)).astype(np.float64)
+        drawn = _times_drawn((int(self.groups.max()) + 1, n_samples), rng)
         sums = []
         for mass in (self.positive, self.negative):
             rows = np.flatnonzero(mass > 0)
             cell = np.searchsorted(cuts, rank[rows], side="right") - 1
-            shape = drawn.shape[1], len(cuts) - 1
-            table = sparse.csr_array((mass[rows], (self.groups[rows], cell)), shape=shape)
-            inner = np.cumsum((table.T @ drawn.T).T, axis=1)
+            shape = len(cuts) - 1, len(drawn)
+            table = sparse.csr_array((mass[rows], (cell, self.groups[rows])), shape=shape)
+            inner = np.cumsum((table @ drawn).T, axis=1)
             sums.append(np.hstack([np.zeros((n_samples, 1)), inner]))
         return sums[0], sums[1]
 

@@ -119,7 +119,9 @@ def bootstrap_bands(
         samples = values(metric, confusion)
         known = ~np.isnan(values(metric, here)) & ~np.isnan(samples).all(axis=0)
         band = np.full((2, len(thresholds)), np.nan)
-        band[:, known] = np.nanquantile(samples[:, known], tails, axis=0)
+        whole = ~np.isnan(samples).any(axis=0)  # all columns at once; NumPy takes those with NaN one by one
+        band[:, known & whole] = np.quantile(samples[:, known & whole], tails, axis=0)
+        band[:, known & ~whole] = np.nanquantile(samples[:, known & ~whole], tails, axis=0)
         bands[name] = band
     return bands
 

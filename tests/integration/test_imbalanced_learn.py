@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import StandardScaler
 
@@ -47,6 +50,22 @@ def test_a_tuner_around_a_sampler():
     tuned.fit(X, rare)
     assert tuned.best_score_ > 0.6
     assert tuned.best_threshold_ > 0.5  # the sampler has made yes as likely as no
+
+
+@pytest.mark.parametrize("sampler", ["RandomOverSampler", "RandomUnderSampler", "SMOTE"])
+def test_probabilities_after_a_sampler(sampler):
+    """The tuner maps them back to the share of positives in the rows."""
+    from imblearn import over_sampling, pipeline, under_sampling
+
+    columns, labels = make_classification(4000, 8, n_informative=4, weights=[0.9], flip_y=0.1, random_state=0)
+    kind = getattr(over_sampling, sampler, None) or getattr(under_sampling, sampler)
+    pipe = pipeline.make_pipeline(StandardScaler(), kind(random_state=0), LogisticRegression())
+    tuned = ThresholdTunerCV(pipe, scoring="f1", calibrate=True).fit(columns[:2000], labels[:2000])
+    raw, mended = (m.predict_proba(columns[2000:])[:, 1] for m in (tuned.estimator_, tuned))
+    share = labels[2000:].mean()
+    assert raw.mean() > share + 0.1
+    assert abs(mended.mean() - share) < 5 * np.sqrt(share * (1 - share) / 2000)
+    assert log_loss(labels[2000:], mended) < log_loss(labels[2000:], raw) - 0.05
 
 
 def test_balanced_bagging():
