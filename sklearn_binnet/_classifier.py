@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, va
 
 from sklearn_binnet._compat import (
     CallbackSupportMixin,
+    DocumentationLink,
     HasMethods,
     Interval,
     StrOptions,
@@ -82,7 +83,7 @@ class _Prepared(NamedTuple):
 
 
 @savable
-class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Neural network for yes/no decisions, with a threshold that can be changed without a new fit.
 
     The classifier trains Keras networks on a table as it is: columns on any scale, categories, missing values. `y`

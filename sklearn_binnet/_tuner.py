@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_binnet import _thresholds as th
 from sklearn_binnet import _tuning
-from sklearn_binnet._compat import Interval, RealNotInt, StrOptions, _num_samples
+from sklearn_binnet._compat import DocumentationLink, Interval, RealNotInt, StrOptions, _num_samples
 from sklearn_binnet._files._estimators import NotStored, savable, save
 from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._labels import (
@@ -71,7 +71,7 @@ def _gives(method: str) -> Callable[[Any], bool]:
 
 
 @savable
-class ThresholdTunerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """Tune the decision threshold of a classifier, with its uncertainty and within constraints.
 
     Out-of-fold scores are computed once, by cross-validation. A threshold is chosen from them, and the classifier is
