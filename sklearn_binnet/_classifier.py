@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, check_X_y, va
 
 from sklearn_binnet._compat import (
     CallbackSupportMixin,
+    DocumentationLink,
     HasMethods,
     Interval,
     StrOptions,
@@ -58,6 +59,7 @@ from sklearn_binnet._table import (
 )
 from sklearn_binnet._telling import telling_once
 from sklearn_binnet._training._fork import refuse_in_fork
+from sklearn_binnet._training._memory import explained
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
 from sklearn_binnet._training._start import start_keras
@@ -81,7 +83,7 @@ class _Prepared(NamedTuple):
 
 
 @savable
-class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Neural network for yes/no decisions, with a threshold that can be changed without a new fit.
 
     The classifier trains Keras networks on a table as it is: columns on any scale, categories, missing values. `y`
@@ -481,8 +483,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If data or parameters can't be used; the message says what to change. If training diverges (the loss
             becomes NaN); an earlier fit then stays as it was.
+        MemoryError
+            If memory runs out, in NumPy or in TensorFlow; the message names the parameters that make the fit smaller.
+            An earlier fit stays as it was.
         """
-        with telling_once(), self._all_or_nothing():
+        with telling_once(), self._all_or_nothing(), explained(lambda: self._too_large(X)):
             prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
             self._store(prepared, self._train(prepared, X, y))
         return self
@@ -517,7 +522,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         models = [clone(self) for _ in fits]
         functions = any(callable(c) for c in self.callbacks or ())
-        with telling_once(), ExitStack() as stack:
+
+        def too_large() -> str:
+            return self._too_large(max((X for X, _, _ in fits), key=_n_rows), len(fits))
+
+        with telling_once(), explained(too_large), ExitStack() as stack:
             if functions or getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
                 return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
             prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
@@ -561,7 +570,7 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
             since the rows of one call need not have the classes of the stream.
         """
-        with telling_once(), self._all_or_nothing():
+        with telling_once(), self._all_or_nothing(), explained(lambda: self._too_large(X)):
             start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
@@ -584,6 +593,11 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _logits(self, X: Any) -> NDArray[np.float64]:
         if "_fitted" not in vars(self):
             check_is_fitted(self)
+        with explained(lambda: _too_large_to_predict(X)):
+            return self._logits_at_once(X)
+
+    def _logits_at_once(self, X: Any) -> NDArray[np.float64]:
+        """Return the log-odds (n, L); of a sparse table in blocks."""
         if sparse.issparse(X) and X.shape[0]:  # dense block by block: all of it may need more than there is memory
             X = X.tocsr()
             rows = max(_SPARSE_BLOCK_VALUES // max(X.shape[1], 1), 1)
@@ -905,6 +919,28 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             self.oof_fold_ = np.full(prepared.n_rows, -1)
             self.oof_fold_[prepared.used] = result.left_out_by
 
+    def _too_large(self, X: Any, n_fits: int = 1) -> str:
+        """Return what to say when a fit of X finds no more memory: those parameters that would make it smaller."""
+        network = self.model is None
+        retrieval = network and self.retrieval is not False and (self.retrieval is True or self.n_estimators != 1)
+        binned = encoding_of({"encoding": self.encoding, "model": self.model}) == "piecewise_linear"
+        to_set = []
+        if n_fits > 1:
+            to_set.append(f"fit the {n_fits} classifiers one by one with fit")
+        if binned and (self.n_bins is None or self.n_bins > 2):
+            fewer = 8 if retrieval and (self.n_bins is None or self.n_bins > 8) else 2
+            to_set.append(f"set n_bins={fewer} (encoded columns are the largest table of a fit)")
+        if retrieval:
+            to_set.append("set retrieval=False")
+        if self.n_estimators != 1:
+            to_set.append("set n_estimators=1")
+        if self.batch_size is not None and self.batch_size > 256:
+            to_set.append(f"set a batch_size below {self.batch_size}")
+        if getattr(X, "dtype", None) == np.float64:
+            to_set.append("pass X in float32")
+        to_set.append("train on a part of the rows, or part by part with partial_fit")
+        return f"Memory ran out in a fit of {_size_of(X)}. Any of these needs less: {'; '.join(to_set)}."
+
     # ------------------------------------------------------------------ what comes in
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -1066,6 +1102,25 @@ class BinaryNetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.sparse = True
         return tags
+
+
+def _n_rows(X: Any) -> int:
+    shape = getattr(X, "shape", None)
+    return int(shape[0]) if shape else len(X)
+
+
+def _size_of(X: Any) -> str:
+    """Return how large a table is, in words."""
+    shape: tuple[int, ...] = getattr(X, "shape", ())
+    return f"{_n_rows(X):,} rows" + (f" and {int(shape[1]):,} columns" if len(shape) == 2 else "")
+
+
+def _too_large_to_predict(X: Any) -> str:
+    return (
+        f"Memory ran out in a prediction of {_size_of(X)}. Predict the rows in parts, as in "
+        "np.concatenate([clf.predict_proba(X[i : i + 10_000]) for i in range(0, len(X), 10_000)]), and pass X in "
+        "float32."
+    )
 
 
 def _telling_means(function: Callable[[int, dict[str, float]], Any]) -> Callable[[EpochReport, Any], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 from sklearn.base import _fit_context
@@ -25,6 +26,7 @@ except ImportError:  # scikit-learn < 1.9
 __all__ = [
     "BaseSearchCV",
     "CallbackSupportMixin",
+    "DocumentationLink",
     "HasMethods",
     "Interval",
     "RealNotInt",
@@ -38,6 +40,36 @@ __all__ = [
     "scorer_parts",
     "with_callbacks",
 ]
+
+
+class DocumentationLink:
+    """Links the HTML representation of an estimator to its entry in the API reference.
+
+    The address is the one that the installed package states: `Documentation` in the table `project.urls` of
+    pyproject.toml. Where it states none, there is no link.
+    """
+
+    _doc_link_module = "sklearn_binnet"
+
+    @property
+    def _doc_link_template(self) -> str:
+        """Address of the entry, or "", which scikit-learn shows as no link."""
+        address = _documentation()
+        return f"{address}/api.html#sklearn_binnet.{{name}}" if address else ""
+
+    def _doc_link_url_param_generator(self) -> dict[str, str]:
+        """Return what fills the template."""
+        return {"name": type(self).__name__}
+
+
+def _documentation() -> str:
+    """Return the address of the documentation that the installed package states, "" where there is none."""
+    try:
+        addresses = metadata("sklearn_binnet").get_all("Project-URL") or []
+    except PackageNotFoundError:  # the source folder, not installed
+        return ""
+    found = dict(entry.split(", ", 1) for entry in addresses)
+    return found.get("Documentation", "").rstrip("/")
 
 
 def is_scorer(scoring: Any) -> bool:

@@ -35,6 +35,7 @@ from sklearn_binnet._training._compiled import steps_done
 from sklearn_binnet._training._engine import train
 from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
+from sklearn_binnet._training._resident import room_for
 from sklearn_binnet._training._schedule import bucket
 from sklearn_binnet._training._types import Data, EpochReport, Member, Settings, Trained, TrainingDiverged
 
@@ -64,6 +65,10 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    def parts(self) -> list[Rows]:
+        """Return these rows, and those that the user passed to validate on."""
+        return [self] if self.validation is None else [self, self.validation]
 
     def at(self, places: NDArray[Any]) -> Rows:
         """Return some of the rows."""
@@ -118,8 +123,10 @@ class _Layout(NamedTuple):
     rows: Rows
     start: Start | None
     folds: list[Fold]
+    encoder: ColumnEncoder
     network: Any
-    data: Data
+    data: Data | None
+    """All rows, encoded, where the network keeps them. Else they are encoded for the training, and let go after it."""
     members: list[Member]
     settings: Settings
 
@@ -191,7 +198,12 @@ def _lay_out(config: FitConfig, rows: Rows, start: Start | None) -> list[_Layout
         folds = _split(config, rows, n_estimators, int(seeds[0, 0]), going_on=start is not None)
     retrieval = _with_retrieval(config, len(folds), start)
     networks = _lay_out_networks(config, rows, _of_family(start, 0), folds, seeds[: len(folds) + 1], retrieval)
-    return [networks, _lay_out_retrieval(networks, _of_family(start, 1))] if retrieval else [networks]
+    if not retrieval:
+        return [networks]
+    beside = _lay_out_retrieval(networks, _of_family(start, 1))
+    if beside.encoder is networks.encoder:
+        networks = networks._replace(data=beside.data)
+    return [networks, beside]
 
 
 def _lay_out_networks(
@@ -235,9 +247,8 @@ def _lay_out_networks(
         threshold=config.threshold,
         checkpoints=None if config.checkpoint is None else Checkpoints(config.checkpoint),
     )
-    data = _encoded(encoder, rows)
-    _check_weights(data, members)
-    return _Layout(config, rows, start, folds, network, data, members, settings)
+    _check_weights(rows, members)
+    return _Layout(config, rows, start, folds, encoder, network, None, members, settings)
 
 
 def _of_family(start: Start | None, which: int) -> Start | None:
@@ -276,7 +287,7 @@ def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
     """
     config, rows = beside.config, beside.rows
     encoder = _retrieval_encoder(beside, start)
-    data = _encoded(encoder, rows)
+    data = _encoded([(encoder, rows)])
     spec = Spec(
         n_inputs=encoder.n_encoded - len(encoder.embedding_sizes),
         hidden_layer_sizes=constants.RETRIEVAL_LAYERS,
@@ -312,14 +323,20 @@ def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
         )
         for k, (member, seed) in enumerate(zip(beside.members, seeds, strict=True))
     ]
-    return beside._replace(start=start, network=network, data=data, members=members, settings=settings)
+    return beside._replace(start=start, encoder=encoder, network=network, data=data, members=members, settings=settings)
 
 
 def _retrieval_encoder(beside: _Layout, start: Start | None) -> ColumnEncoder:
-    """Return the encoder of the retrieval members: one of their own, or that of an earlier fit."""
-    rows = beside.rows
+    """Return the encoder of the retrieval members: one of their own, that of an earlier fit, or the networks'.
+
+    The networks' is the same where they have as many bins: large tables leave no room for more.
+    """
+    config, rows = beside.config, beside.rows
     if start is not None:
         return start.networks.encoder
+    n_bins = config.n_bins_for(len(rows), _binned_columns(rows), retrieval=True)
+    if config.model is None and config.encoding == "piecewise_linear" and n_bins == constants.N_BINS:
+        return beside.encoder
     training = beside.folds[0][0] if len(beside.folds) == 1 else np.arange(len(rows))
     return ColumnEncoder.fit(
         "piecewise_linear",
@@ -444,25 +461,28 @@ def _later_seed(seed: int, n_trainings: int) -> int:
     return int(np.random.SeedSequence([int(seed), n_trainings]).generate_state(1)[0] >> 1)
 
 
-def _encoded(encoder: ColumnEncoder, rows: Rows) -> Data:
-    """Return all rows as the engine wants them, the validation rows that the user passed after the others."""
-    if rows.validation is None:
-        return Data(encoder.transform(rows.X), rows.targets, rows.target_weights)
-    blocks = [rows, rows.validation]
-    return Data(
-        np.concatenate([encoder.transform(b.X) for b in blocks]),
-        np.concatenate([b.targets for b in blocks]),
-        np.concatenate([b.target_weights for b in blocks]),
-    )
+def _encoded(fits: Sequence[tuple[ColumnEncoder, Rows]]) -> Data:
+    """Return the rows of some fits as the engine wants them, one fit below the other, written where they stay."""
+    blocks = [(encoder, part) for encoder, rows in fits for part in rows.parts()]
+    n = sum(len(part) for _, part in blocks)
+    held = room_for(n, fits[0][0].n_encoded)
+    start = 0
+    for encoder, part in blocks:
+        encoder.write(part.X, held[start : start + len(part)])
+        start += len(part)
+    targets = np.concatenate([part.targets for _, part in blocks])
+    weights = np.concatenate([part.target_weights for _, part in blocks])
+    return Data(held[:n], targets, weights, held)
 
 
-def _check_weights(data: Data, members: Sequence[Member]) -> None:
+def _check_weights(rows: Rows, members: Sequence[Member]) -> None:
     """Refuse rows that weigh nothing together, since their mean loss is not a number."""
+    weights = np.concatenate([part.target_weights for part in rows.parts()])
     for member in members:
-        for part, rows in (("trained on", member.train), ("validated on", member.validation)):
-            if len(rows) and not data.weights[rows].any():
+        for part, places in (("trained on", member.train), ("validated on", member.validation)):
+            if len(places) and not weights[places].any():
                 raise ValueError(
-                    f"class_weight leaves no weight at all on the {len(rows)} rows that are {part}. Give every class "
+                    f"class_weight leaves no weight at all on the {len(places)} rows that are {part}. Give every class "
                     "a weight above 0."
                 )
 
@@ -482,6 +502,7 @@ def _train(layouts: Sequence[_Layout], on_epoch: Callable[[EpochReport], bool] |
         company = [layouts[i] for i in places]
         data, members = _side_by_side(company)
         results = iter(train(company[0].network, data, members, replace(company[0].settings, on_epoch=on_epoch)))
+        del data  # before the rows of the next group are encoded
         for i, one in zip(places, company, strict=True):
             trained[i] = [next(results) for _ in one.members]
     return trained
@@ -489,16 +510,16 @@ def _train(layouts: Sequence[_Layout], on_epoch: Callable[[EpochReport], bool] |
 
 def _side_by_side(layouts: Sequence[_Layout]) -> tuple[Data, list[Member]]:
     """Return the rows of several fits one below the other, and members that find theirs there."""
-    if len(layouts) == 1:
+    if len(layouts) == 1 and layouts[0].data is not None:
         return layouts[0].data, layouts[0].members
-    starts = np.cumsum([0, *(len(one.data.X) for one in layouts)])
+    data = _encoded([(one.encoder, one.rows) for one in layouts])
+    starts = np.cumsum([0, *(sum(len(part) for part in one.rows.parts()) for one in layouts)])
     members = [
         replace(m, train=m.train + start, validation=m.validation + start)
         for one, start in zip(layouts, starts[:-1], strict=True)
         for m in one.members
     ]
-    blocks = zip(*((one.data.X, one.data.y, one.data.weights) for one in layouts), strict=True)
-    return Data(*(np.concatenate(block) for block in blocks)), members
+    return data, members
 
 
 # ------------------------------------------------------------------ after the training

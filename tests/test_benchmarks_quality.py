@@ -5,6 +5,7 @@ The study of out-of-fold figures beside it, too.
 
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,20 @@ from threadpoolctl import threadpool_limits
 pytest.importorskip("benchmarks.quality", reason="benchmarks are not part of the source archive")
 
 from benchmarks.quality import __main__ as command
-from benchmarks.quality import adapters, cache, compare, data, limits, metrics, optimism, report, runner, worker
+from benchmarks.quality import (
+    adapters,
+    cache,
+    compare,
+    data,
+    limits,
+    made,
+    metrics,
+    optimism,
+    prediction,
+    report,
+    runner,
+    worker,
+)
 from sklearn_binnet import BinaryNetClassifier
 
 MIXED = """cat:colour,size,y,cost_a
@@ -91,11 +105,30 @@ class TestData:
         assert table.digest == data.load("easy", folder).digest != data.load("hard", folder).digest
 
     def test_names(self, folder):
-        assert data.names(folder) == ["easy", "hard", "labels", "mixed", "breast_cancer"]
-        assert data.names(None) == ["breast_cancer"]
+        built_in = ["breast_cancer", "made_outer_percent", "made_rare_rule", "made_long_counts"]
+        assert data.names(folder) == ["easy", "hard", "labels", "mixed", *built_in]
+        assert data.names(None) == built_in
         assert data.load("breast_cancer", None).X.shape == (569, 30)
         with pytest.raises(ValueError, match=r"No table 'huge'; there are easy, hard"):
             data.load("huge", folder)
+
+    def test_made_tables_are_what_they_say(self):
+        tails = data.load("made_outer_percent", None)
+        first, second = tails.X["x0"], tails.X["x1"]
+        low = second < second.quantile(0.02)
+        assert not tails.y[low].any()
+        assert tails.y[(first > first.quantile(0.98)) & ~low].all()
+        rare = data.load("made_rare_rule", None)
+        assert 0.01 < rare.y.mean() < 0.03
+        counts = data.load("made_long_counts", None)
+        values = counts.X.to_numpy()
+        assert (values == np.floor(values)).all()
+        assert values.max() > 1000
+        rule = ((values[:, 0] >= 12) & (values[:, 1] < 30)) | (values[:, 2] >= 150)
+        np.testing.assert_array_equal(counts.y, rule)
+        for name in made.MAKERS:
+            assert data.load(name, None).digest == data.load(name, None).digest
+            assert data.load(name, None).X.shape == (6_000, 8)
 
     def test_rows_are_drawn_and_split_by_class(self):
         table = data.load("breast_cancer", None)
@@ -432,6 +465,31 @@ class TestCompare:
         assert cells.frame["table"].tolist() == ["t0"]
         assert cells.versions == {"m": {"m": "2"}}
 
+    def test_stored_figures_stand_in_for_models_that_were_not_run(self, tmp_path):
+        y, p = np.array([0, 1]), np.array([0.1, 0.8])
+        record = {"says": "ours", "base": None, "rows": 9, "n_labels": None, "plain": True, "fit_cpu": 1, "fit_wall": 1}
+        record |= {"date": "2026-01-01", "depends_on": {"versions": {}}}
+        for table in ("t0", "t1"):
+            cache.Place(tmp_path, table, "binnet", "1", 0).write(record, y, p)
+        own = compare.collect(tmp_path)
+        stored = own.frame.assign(model="hgb", log_loss=own.frame["log_loss"] * 2)
+        elsewhere = stored.iloc[:1].assign(table="another")
+        stale = own.frame.assign(log_loss=9.0)
+        pd.concat([stored, elsewhere, stale]).to_csv(tmp_path / "peers.csv", index=False)
+        cells = compare.with_stored(own, tmp_path / "peers.csv")
+        assert (cells.stored, cells.says["hgb"], cells.base) == (["hgb"], "HistGradientBoosting", {})
+        assert sorted(cells.frame["model"]) == ["binnet"] * 2 + ["hgb"] * 2
+        assert set(cells.frame["table"]) == {"t0", "t1"}
+        found = compare.compare(cells.frame, ["hgb", "binnet"], ["t0", "t1"], [0])
+        assert found.ratio("log_loss", "binnet", "hgb") == pytest.approx(0.5)
+        text = report.make(tmp_path, peers=tmp_path / "peers.csv")
+        assert "- Not run anew, figures of an earlier run: hgb" in text
+
+    def test_figures_of_all_peers_are_stored(self):
+        stored = pd.read_csv(Path(report.__file__).parent / "results" / "peers.csv")
+        assert {"hgb", "catboost", "lightgbm", "forest", "mlp"} <= set(stored["model"]) <= set(adapters.known())
+        assert not stored.duplicated(["model", "table", "seed"]).any()
+
     def test_ratios_need_their_base(self, tmp_path):
         with pytest.raises(ValueError, match="There is no answer of 'hgb'"):
             report.make(tmp_path)
@@ -468,3 +526,15 @@ class TestOptimism:
         p = np.array([0.1, 0.3, 0.3, 0.4, 0.9])
         every = [sklearn.metrics.balanced_accuracy_score(y, p >= t) for t in [*p, 2.0]]
         assert optimism.best_score(y, p) == pytest.approx(max(every))
+
+
+@pytest.mark.slow
+def test_cost_of_predictions_is_told_with_its_limits(monkeypatch, capsys):
+    monkeypatch.setattr(prediction, "MANY_ROWS", 500)
+    monkeypatch.setattr(prediction, "SINGLE_ROWS", 3)
+    monkeypatch.setattr(prediction, "MOST_MEGABYTES", 1e-6)
+    assert prediction.main(["--rows", "80", "--columns", "3", "--repeats", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:4]] == ["| default", "| `retrieval=False`"]
+    assert [float(cell) >= 0 for cell in lines[2].strip("| ").split(" | ")[1:]] == [True] * 4
+    assert "- a pickle of at most 1e-06 MB: **missed**" in lines[-1]

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,26 @@ def test_every_partner_stands_in_the_table():
     table = (ROOT / "docs" / "guide" / "neighbours.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"``(test_\w+)``", table))
     assert named == {path.stem for path in (ROOT / "tests" / "integration").glob("test_*.py")}
+
+
+def test_the_table_of_partners_has_every_package_and_no_version_that_we_refuse():
+    from packaging.requirements import Requirement
+
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = [Requirement(text) for text in extras["optional-dependencies"]["integration"] + extras["dependencies"]]
+    bounds = {need.name.replace("-", "_"): need.specifier for need in needed}
+    table = (ROOT / "docs" / "guide" / "neighbours.rst").read_text(encoding="utf-8")
+    versions = {}
+    for names, cell in re.findall(r"\* - \*\*(.+)\*\*\n     - (.+)\n", table):
+        found = re.findall(r"\d+(?:\.\d+)*", cell)
+        versions |= dict(zip(re.split(", ", names.lower().replace("-", "_")), found, strict=True))
+    versions["array_api_strict"] = versions.pop("array api")
+    # Their rows are those of the packages that they lead to; what a network is made of is no partner.
+    bridges = {"optuna_integration", "tf2onnx"}
+    ours = {"scikeras", "numpy", "scipy", "narwhals", "tqdm"}
+    assert set(bounds) - bridges - ours <= set(versions)
+    for name, version in versions.items():
+        assert name not in bounds or bounds[name].contains(version), (name, version)
 
 
 def test_every_public_name_is_in_the_reference():

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 pytest.importorskip("benchmarks.speed", reason="benchmarks are not part of the source archive")
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import adapters, checkouts, data, report, runner, scaling
+from benchmarks.speed import adapters, checkouts, data, large, memory, report, runner, scaling
 from benchmarks.speed.adapters import mlp, roofline
 from benchmarks.speed.tasks import (
     BY_NAME,
@@ -197,3 +197,60 @@ def test_two_checkouts_are_compared(capsys):
     assert name == "predict-1"
     assert float(ratio) == pytest.approx(float(after) / float(before), abs=2e-3, rel=2e-3)  # as printed
     assert float(each) > 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks of memory are read from Linux")
+class TestMemory:
+    def test_the_peak_of_a_step_counts_for_those_around_it(self):
+        class Steps:
+            @staticmethod
+            def inner():
+                return np.ones(8 << 20).sum()  # 64 MB, which are given back
+
+            @staticmethod
+            def outer():
+                return Steps.inner()
+
+        watch = memory.Watch(memory.resident()[0])
+        for name in ("inner", "outer"):
+            watch.around(Steps, name)
+        memory.reset()
+        assert Steps.outer() == 8 << 20
+        (inner, *first), (outer, *second) = watch.stages
+        assert (inner, outer) == ("inner", "outer")
+        for before, peak, after in (first, second):
+            assert peak - before > 56
+            assert after - before < 32
+        assert watch.peak - watch.start > 56
+
+
+class TestLarge:
+    def test_a_busy_machine_is_refused(self, monkeypatch, capsys):
+        monkeypatch.setattr(large, "used_by_others", lambda: 0.5)
+        monkeypatch.setattr(large, "in_new_process", lambda *_: pytest.fail("it measured"))
+        assert large.main([]) == 2
+        told = capsys.readouterr()
+        assert "50%" in told.err
+        assert "--anyway" in told.err
+        assert told.out == ""
+
+    def test_it_stops_when_others_begin(self, monkeypatch, capsys):
+        shares = iter([0.0, 0.9])
+        monkeypatch.setattr(large, "used_by_others", lambda: next(shares))
+        found = {"first": 1.0, "warm": None, "cpu": 2.0, "log_loss": 0.3, "auc": 0.9}
+        monkeypatch.setattr(large, "in_new_process", lambda *_: found)
+        assert large.main(["--rows", "100", "200", "--models", "catboost"]) == 2
+        rows = [text for text in capsys.readouterr().out.splitlines() if "catboost" in text]
+        assert rows == ["| 100 | catboost | 1.00 s |  | 2.0 s | 0.3000 | 0.9000 |"]
+
+    def test_a_model_is_measured(self):
+        found = large.measure("hist_gradient_boosting", 300, 20)
+        assert found["first"] > 0
+        assert found["warm"] > 0
+        assert 0 < found["log_loss"] < 1
+        assert found["auc"] > 0.6
+
+    def test_the_network_is_the_default_one(self):
+        assert large.build("network", 3).get_params()["n_estimators"] is None
+        one = large.build("one network", 3)
+        assert (one.n_estimators, one.random_state) == (1, 3)

@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_binnet import ThresholdCurve
+from sklearn_binnet import _thresholds as th
 from sklearn_binnet._thresholds import (
     METRICS,
     Problem,
@@ -262,3 +263,16 @@ def test_scale_keeps_very_rare_probabilities_apart():
     scores = np.geomspace(1e-7, 1e-9, 1000)
     z = ScoreScale.from_scores(scores).forward(scores)
     assert len(np.unique(z)) > 980
+
+
+def test_a_calibration_that_does_not_fit_moves_the_threshold_for_costs_by_little_where_rows_are_many():
+    rng = np.random.default_rng(0)
+    scores = rng.random(20_000)
+    y = rng.random(20_000) < np.where(scores < 0.5, 0.1, 0.6)  # a step, which no beta calibration is
+    utility = th.make_cost(np.array([[0.0, 1.0], [5.0, 0.0]])).utility
+    problem = th.Problem(th.ThresholdCurve.from_scores(y, scores), utility, bayes=1 / 6)
+    optima = th.bootstrap_optima(problem)
+    moved = problem.scale.forward(th.select(problem).threshold) - optima.mean()
+    size = 2 / (1 / y.sum() + 1 / (~y).sum())
+    fade = np.sqrt(500 / size)
+    assert abs(moved) <= optima.std() * fade / (1 - fade) + 1e-9

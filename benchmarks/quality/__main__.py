@@ -37,6 +37,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add("--results", type=Path, help="report: folder for tables and picture; default: print alone")
     add("--base", default="hgb", help="report: model that ratios refer to (default hgb)")
     add("--ours", default="binnet", help="report: model that is tested against the others (default binnet)")
+    add("--peers", type=Path, help="report: CSV file with figures of models that the cache lacks")
     return parser.parse_args(argv)
 
 
@@ -58,7 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.command == "report":
         from . import report
 
-        print(report.make(args.out, args.results, args.models, args.sets, args.splits, args.base, args.ours))
+        chosen = args.models, args.sets, args.splits
+        print(report.make(args.out, args.results, *chosen, args.base, args.ours, args.peers))
         return 0
     options = runner.Options(args.data, args.out, args.rows, args.limit, args.core, args.retry)
     todo = runner.jobs(args.models or adapters.known(), chosen_tables(args), args.splits, options)

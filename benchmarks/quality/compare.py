@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata, wilcoxon
 
-from . import cache, metrics
+from . import adapters, cache, metrics
 
 SECONDS = ("fit_cpu", "fit_wall")
 
@@ -33,6 +33,8 @@ class Cells:
     versions : dict
         Model -> {library: version}.
     failed : list of (model, table, seed, error)
+    stored : list of str
+        Models whose figures were taken from a file of earlier ones.
     """
 
     frame: pd.DataFrame
@@ -40,6 +42,7 @@ class Cells:
     base: dict[str, str]
     versions: dict[str, dict[str, str]]
     failed: list[tuple[str, str, int, str]]
+    stored: list[str] = field(default_factory=list)
 
 
 def collect(
@@ -87,6 +90,25 @@ def collect(
         }
     columns = ["model", "table", "seed", "n_labels", "plain", *metrics.METRICS, *SECONDS]
     return Cells(pd.DataFrame(list(lines.values()), columns=columns), says, base, versions, failed)
+
+
+def with_stored(cells: Cells, file: Path) -> Cells:
+    """Return the cells with the fits that a CSV file holds of further models, on the tables and splits at hand.
+
+    The file has the columns of `Cells.frame`. Models that the cells have stay as they are. What is stored is taken at
+    its word: nobody checks that its tables are those of today.
+    """
+    fits = cells.frame[["table", "seed"]].drop_duplicates()
+    stored = pd.read_csv(file)[list(cells.frame.columns)]
+    stored = stored[~stored["model"].isin(cells.frame["model"])].merge(fits, on=["table", "seed"])
+    models = {name: adapters.model_of(name) for name in stored["model"].unique()}
+    return replace(
+        cells,
+        frame=pd.concat([cells.frame, stored], ignore_index=True),
+        says=cells.says | {name: model.says for name, model in models.items()},
+        base=cells.base | {name: model.base for name, model in models.items() if model.base},
+        stored=sorted(models),
+    )
 
 
 def settings_of(record: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ A folder holds a file a table:
 - `NAME.csv.gz` with a column `y` of 0 and 1; categorical columns are headed `cat:...`, an empty field is missing;
   columns `cost_...` are left out
 
-Without a folder there is what scikit-learn brings.
+Without a folder there is what scikit-learn brings, and what `made.py` draws from a seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
-BUILT_IN = ("breast_cancer",)
+from . import made
+
+BUILT_IN = ("breast_cancer", *made.MAKERS)
 ROWS = 10_000
 """Most rows that are drawn from a table, for training and test together."""
 TEST_SHARE = 0.3
@@ -57,7 +59,7 @@ class Table:
 
 
 def names(folder: Path | None) -> list[str]:
-    """Return the tables at hand: those of the folder, then scikit-learn's."""
+    """Return the tables at hand: those of the folder, then scikit-learn's and those made from a seed."""
     files = [] if folder is None else sorted(p.name for p in folder.iterdir() if p.name.endswith((".npz", ".csv.gz")))
     return [*(file.split(".")[0] for file in files), *BUILT_IN]
 
@@ -68,7 +70,7 @@ def load(name: str, folder: Path | None) -> Table:
     Raises
     ------
     ValueError
-        If neither the folder nor scikit-learn has it.
+        If neither the folder nor scikit-learn has it, and it is not made here.
     """
     if folder is not None and (path := folder / f"{name}.npz").exists():
         with np.load(path, allow_pickle=False) as arrays:
@@ -76,6 +78,8 @@ def load(name: str, folder: Path | None) -> Table:
             return Table(name, pd.DataFrame(arrays["X"].astype(float), columns=columns), arrays["y"].astype(np.int8))
     if folder is not None and (path := folder / f"{name}.csv.gz").exists():
         return _from_csv(name, path)
+    if name in made.MAKERS:
+        return Table(name, *made.columns_and_labels(name))
     if name in BUILT_IN:
         bunch = load_breast_cancer(as_frame=True)
         return Table(name, bunch.data.astype(float), bunch.target.to_numpy(np.int8))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from . import limits, plot
-from .compare import Cells, Comparison, collect, compare, complete, completed, holm
+from .compare import Cells, Comparison, collect, compare, complete, completed, holm, with_stored
 from .data import TEST_SHARE
 from .metrics import BINS, CLIP, METRICS
 
@@ -25,6 +25,7 @@ def make(
     seeds: Sequence[int] | None = None,
     base: str = "hgb",
     ours: str = "binnet",
+    peers: Path | None = None,
 ) -> str:
     """Return the report; with a `results` folder, also write it there with a picture.
 
@@ -42,6 +43,8 @@ def make(
         Model that ratios refer to.
     ours : str, default="binnet"
         Model that is tested against the others.
+    peers : Path or None, default=None
+        CSV file with figures of models that the cache lacks, such as results/peers.csv.
 
     Raises
     ------
@@ -49,6 +52,8 @@ def make(
         If the cache has nothing of the base.
     """
     cells = collect(folder, models, tables, seeds)
+    if peers is not None:
+        cells = with_stored(cells, peers)
     binary = cells.frame[cells.frame["n_labels"] == 0]
     if base not in set(cells.frame["model"]):
         raise ValueError(f"There is no answer of {base!r} in {folder}; run it first, as ratios refer to it.")
@@ -97,6 +102,7 @@ def protocol(cells: Cells) -> list[str]:
         f"- log-loss with probabilities clipped at {CLIP:g}; ECE over {BINS} bins of equal mass.",
         "- CPU seconds: one warm fit on one core, median over tables.",
         f"- {', '.join(libraries)}",
+        *([f"- Not run anew, figures of an earlier run: {', '.join(cells.stored)}"] if cells.stored else []),
     ]
 
 

@@ -16,11 +16,14 @@ from numpy.typing import NDArray
 
 from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks._constants import MAX_ONE_HOT
+from sklearn_binnet._networks._cores import in_blocks
 from sklearn_binnet._networks._piecewise import LARGEST_INPUT, PiecewiseLinear, difference, distinct_values, quantiles
 
 ENCODINGS = ("piecewise_linear", "standardize")
 
 _BLOCK = 1 << 16
+_WRITTEN_VALUES = 1 << 18
+"""Encoded values of a block: 2 MB in float64, of which there are a few at once on each core."""
 _LARGEST_DEVIATION = 1e6  # n training rows reach sqrt(n) at most, so this binds later rows only
 _LARGEST_UNSCALED = 1e30  # sums of products with weights stay far from float32's 3.4e38
 
@@ -247,6 +250,14 @@ class ColumnEncoder:
         blocks += [(X[:, j, None] == np.arange(n)).astype(np.float32) for j, n in self.one_hot]
         blocks += [(X[:, j, None] + 1).astype(np.float32) for j, _ in self.embedded]
         return np.concatenate(blocks, axis=1)
+
+    def write(self, X: NDArray[Any], out: NDArray[np.float32]) -> None:
+        """Write the encoded columns of X into `out`, float32 (n, n_encoded), by blocks of rows on all cores."""
+
+        def encode(rows: slice) -> None:
+            out[rows] = self.transform(X[rows])
+
+        in_blocks(encode, len(X), max(_WRITTEN_VALUES // max(self.n_encoded, 1), 1))
 
     def _filled(self, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the columns of numbers with nothing missing, and what was."""

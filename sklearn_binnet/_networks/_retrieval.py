@@ -30,6 +30,10 @@ _CANDIDATES_TILE = 128
 """Candidates of a product. Like all products of `_dense.py`, those of votes have one shape, whatever the rows are."""
 _ROWS = 256
 """Rows of a block."""
+_COLUMNS_AT_ONCE = 16
+"""Columns whose variances are computed in one go."""
+_EMBEDDED_AT_ONCE = 4096
+"""Training rows that are embedded in one piece after the fit."""
 _BLOCK = 64
 """Rows whose distances to all candidates are there at once: they stay in the processor's cache."""
 _FARTHEST = 2**12 - 8
@@ -106,7 +110,10 @@ class RetrievalNetwork:
     def _spread(self) -> float:
         """Return the root of the total variance of the encoded columns."""
         spec = self.odds.spec
-        total = float(self.rows.X[:, : spec.n_inputs].var(axis=0, dtype=np.float64).sum())
+        # Some columns at a time: NumPy squares a copy of them in float64.
+        starts = range(0, spec.n_inputs, _COLUMNS_AT_ONCE)
+        parts = [self.rows.X[:, a : min(a + _COLUMNS_AT_ONCE, spec.n_inputs)] for a in starts]
+        total = float(np.concatenate([np.zeros(0), *(x.var(axis=0, dtype=np.float64) for x in parts)]).sum())
         for j in range(len(spec.embedding_sizes)):
             share = np.bincount(self.rows.X[:, spec.n_inputs + j].astype(np.intp)) / len(self.rows.X)
             total += 1.0 - float(share @ share)
@@ -160,10 +167,8 @@ class RetrievalNetwork:
         """
         rows, spec = self.rows, self.odds.spec
         n_own = _n_own_weights(spec)
-        parts = [rows] * len(members)
-        if voters is not None:
-            parts = [Data(rows.X[places], rows.y[places], rows.weights[places]) for places in voters]
-        kept = [_member(spec, weights[-n_own:], part) for weights, part in zip(members, parts, strict=True)]
+        places = voters if voters is not None else [slice(None)] * len(members)
+        kept = [_member(spec, weights[-n_own:], rows, own) for weights, own in zip(members, places, strict=True)]
         return FittedRetrieval(self.odds, [list(weights) for weights in members], kept)
 
 
@@ -377,14 +382,28 @@ def _embedded(
     return z
 
 
-def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data) -> RetrievalMember:
-    """Return a member after the fit, with the candidates among `rows`."""
+def _embedded_in_blocks(
+    encoded: NDArray[np.float32], kernel: NDArray[Any], tables: Sequence[NDArray[Any]]
+) -> NDArray[np.float64]:
+    """Return what `_embedded` does, without a copy of all encoded rows in float64 on the way."""
+    z = np.empty((len(encoded), kernel.shape[1]))
+
+    def embed(rows: slice) -> None:
+        z[rows] = _embedded(encoded[rows], kernel, tables)
+
+    in_blocks(embed, len(encoded), _EMBEDDED_AT_ONCE)
+    return z
+
+
+def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data, places: Any) -> RetrievalMember:
+    """Return a member after the fit, with the candidates among the rows at `places`."""
     scale, kernel, *tables, pseudo_count = (np.asarray(w, np.float64) for w in weights)
     pace = constants.RETRIEVAL_PACE
     kernel = (constants.SCALE_FACTOR * pace * pace) * scale[:, None] * kernel
     tables = [pace * table for table in tables]
-    z = _embedded(rows.X, kernel, tables)
-    votes = np.concatenate([rows.y * rows.weights, (1 - rows.y) * rows.weights], axis=1, dtype=np.float64)
+    z = _embedded_in_blocks(rows.X, kernel, tables)[places]
+    y, w = rows.y[places], rows.weights[places]
+    votes = np.concatenate([y * w, (1 - y) * w], axis=1, dtype=np.float64)
     z, votes = condensed(z, votes, constants.CANDIDATES_KEPT)
     L = spec.n_labels
     votes /= np.maximum(np.tile(votes[:, :L].sum(axis=0) + votes[:, L:].sum(axis=0), 2), _LEAST)

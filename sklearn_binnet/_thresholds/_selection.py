@@ -209,7 +209,8 @@ def stable_z(problem: Problem, optima: Floats) -> float:
     For pure costs the step goes all the way to the Bayes threshold on recalibrated probabilities. For other
     objectives it goes two thirds of the way to the mean of the smooth rules, but is at most one bootstrap
     standard deviation long. Beyond `FADE_ROWS` rows of each class the step shrinks with the root of their number:
-    the smooth rules have a bias that does not, so that the curve decides where the data are many.
+    the smooth rules have a bias that does not, so that the curve decides where the data are many. There the step for
+    costs is limited too, the closer to one standard deviation the more rows there are.
 
     References
     ----------
@@ -218,14 +219,16 @@ def stable_z(problem: Problem, optima: Floats) -> float:
     centre, deviation = float(optima.mean()), float(optima.std())
     bins = problem.bins(SMOOTH_BINS)
     plug_in = plug_in_threshold(problem, bins, beta_calibration(problem, bins))
+    rows = 2 / sum(1 / max(size, 1e-300) for size in bins.effective_size())
+    fade = min(1.0, float(np.sqrt(FADE_ROWS / rows)))
     if problem.bayes is not None:
-        step = plug_in - centre
+        limit = deviation / (1 - fade) if fade < 1 else np.inf
+        step = float(np.clip(plug_in - centre, -limit, limit))
     else:
         kernel = kernel_threshold(problem, bins)
         target = plug_in if kernel is None else (plug_in + kernel) / 2
         step = float(np.clip((target - centre) * 2 / 3, -deviation, deviation))
-    rows = 2 / sum(1 / max(size, 1e-300) for size in bins.effective_size())
-    return centre + step * min(1.0, float(np.sqrt(FADE_ROWS / rows)))
+    return centre + step * fade
 
 
 def plug_in_threshold(problem: Problem, bins: Bins, probabilities: Floats) -> float:

@@ -122,11 +122,11 @@ def _schedule(schedule: Any) -> str:
     return schedule if isinstance(schedule, str) else json.dumps(keras.saving.serialize_keras_object(schedule))
 
 
-def _pieces(value: Any) -> Iterator[bytes]:
+def _pieces(value: Any) -> Iterator[bytes | memoryview]:
     """Yield the bytes that stand for plain data, with their types and sizes."""
     if isinstance(value, np.ndarray):
         yield f"{value.dtype.str}{value.shape}".encode()
-        yield np.ascontiguousarray(value).tobytes()
+        yield np.ascontiguousarray(value).reshape(-1).view(np.uint8).data  # no copy: it may be the whole table
     elif is_dataclass(value) and not isinstance(value, type):
         yield type(value).__name__.encode()
         for field in fields(value):

@@ -21,12 +21,12 @@ from sklearn_binnet._training._program import (
     borrow,
     xla_works,
 )
+from sklearn_binnet._training._resident import room_for, tensor_of
 from sklearn_binnet._training._schedule import (
     RowOrder,
     bucket,
     epochs_a_call,
     epochs_until_heard,
-    resident_rows,
     step_rates,
 )
 from sklearn_binnet._training._types import VALIDATION_BLOCK, Data, EpochReport, Member, Network, Settings, Trained
@@ -116,17 +116,14 @@ class _Training:
     def _resident(self, data: Data) -> ProgramData:
         import tensorflow as tf
 
-        held = resident_rows(len(data.X))
-
         def padded(a: NDArray) -> Any:
-            if len(a) == held:
-                return tf.constant(a, tf.float32)
-            out = np.zeros((held, *a.shape[1:]), np.float32)
+            out = room_for(len(a), a.shape[1])
             out[: len(a)] = a
-            return tf.constant(out)
+            return tensor_of(out)
 
         threshold = np.broadcast_to(self._settings.threshold, (data.y.shape[1],)).astype(np.float32)
-        return ProgramData(padded(data.X), padded(data.y), padded(data.weights), tf.constant(threshold))
+        X = padded(data.X) if data.held is None else tensor_of(data.held)
+        return ProgramData(X, padded(data.y), padded(data.weights), tf.constant(threshold))
 
     def _fixed_plan(self, data: Data, candidates: int) -> dict[str, Any]:
         """Return the part of `ProgramPlan` that stays the same during the training."""

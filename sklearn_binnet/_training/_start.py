@@ -9,6 +9,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from sklearn_binnet._training._share import hold_tensorflow
 
 _LEVEL, _BACKEND = "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"
 _LOG_LINE = re.compile(
@@ -33,15 +36,24 @@ def start_keras() -> None:
     with _lock:
         if _LEVEL in os.environ or "tensorflow" in sys.modules:
             import keras
+
+            _hold(keras)
         else:
             with _without_log():
                 import keras
 
+                _hold(keras)
                 if keras.backend.backend() == "tensorflow":
                     import tensorflow as tf
 
                     tf.constant(0)  # starts the devices, which write the last lines
     _refuse_backend(keras.backend.backend())
+
+
+def _hold(keras: Any) -> None:
+    """Hold TensorFlow to this process's share of the cores, if Keras runs on it."""
+    if keras.backend.backend() == "tensorflow":
+        hold_tensorflow()
 
 
 def _refuse_backend(backend: str) -> None:

@@ -95,6 +95,8 @@ class Data:
     """(n, L), 0 or 1"""
     weights: NDArray[np.float32]
     """(n, L), the weight of every row and label; any scale."""
+    held: NDArray[np.float32] | None = None
+    """An array of `room_for` that begins with X: the engine then needs no copy of X. None: it makes one."""
 
 
 @dataclass(frozen=True)

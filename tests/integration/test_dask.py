@@ -20,8 +20,9 @@ dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-FOLDS = [(train.tolist(), test.tolist()) for train, test in StratifiedKFold(2).split(X, y)]
-"""Lists travel with their tasks. Of an array, joblib's Dask backend keeps one copy on one worker, which can die."""
+FOLDS = list(StratifiedKFold(2).split(X, y))
+EVERYWHERE = [X, y, *(rows for fold in FOLDS for rows in fold)]
+"""Of another array, joblib's Dask backend keeps one copy on one worker, which can die."""
 GRID = {"learning_rate": [1e-6, 0.02], "threshold": [0.4, 0.5]}
 
 
@@ -55,10 +56,11 @@ def test_a_search_on_two_processes_has_the_bits_of_one(client, alone):
     pids = set(client.run(os.getpid).values())
     assert len(pids) == 2
     assert os.getpid() not in pids
-    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+    with joblib.parallel_config(backend="dask", scatter=EVERYWHERE):
         assert_same(search().fit(X, y), alone)
         held = [[key for key in keys if "ndarray" in key] for keys in client.has_what().values()]
-    assert [len(keys) for keys in held] == [2, 2]  # X and y once on each worker, and nothing else
+    # X, y and both halves of the rows, each once on each worker, and nothing else.
+    assert [len(keys) for keys in held] == [4, 4]
 
 
 def test_a_killed_worker_costs_time_only(client, alone):
@@ -74,7 +76,7 @@ def test_a_killed_worker_costs_time_only(client, alone):
             time.sleep(0.05)
 
     killer = threading.Thread(target=kill)
-    with joblib.parallel_config(backend="dask", scatter=[X, y]):
+    with joblib.parallel_config(backend="dask", scatter=EVERYWHERE):
         killer.start()
         found = search().fit(X, y)
     killer.join()

@@ -60,7 +60,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.utils.fixes import parse_version
 
-from sklearn_binnet import ThresholdTunerCV
+from sklearn_binnet import BinaryNetClassifier, ThresholdTunerCV
 from tests.small import X, Y, net, y
 
 
@@ -341,6 +341,26 @@ def test_representations(fitted):
     assert "BinaryNetClassifier" in html
     assert "hidden_layer_sizes" in html
     assert repr(net(threshold=0.3)).startswith("BinaryNetClassifier(activation='relu'")
+
+
+def test_the_html_representation_links_to_the_reference(tmp_path, monkeypatch):
+    """The address is what the installed package states, here one in front of the real one on the path."""
+    clf = net()
+    pair = clf, ThresholdTunerCV(clf)
+    stated = tmp_path / "sklearn_binnet-0.dist-info"
+    stated.mkdir()
+    head = "Metadata-Version: 2.1\nName: sklearn_binnet\nVersion: 0\n"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (stated / "METADATA").write_text(head + "Project-URL: Documentation, https://docs.example/stable/\n", "utf-8")
+    for estimator in pair:
+        name = type(estimator).__name__
+        assert f'href="https://docs.example/stable/api.html#sklearn_binnet.{name}' in estimator._repr_html_()
+    # A subclass of the user's own is not in our reference.
+    own = type("Own", (BinaryNetClassifier,), {"__module__": "theirs"})()
+    assert "docs.example" not in own._repr_html_()
+    (stated / "METADATA").write_text(head, "utf-8")
+    for estimator in pair:
+        assert "api.html" not in estimator._repr_html_()
 
 
 def test_weights_and_validation_rows_are_routed_from_end_to_end():

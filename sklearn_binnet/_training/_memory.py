@@ -1,0 +1,40 @@
+"""What a user is told when memory runs out: how large the work is, and what makes it smaller."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def explained(message: Callable[[], str]) -> Iterator[None]:
+    """Raise MemoryError with `message` where NumPy or TensorFlow finds no more memory.
+
+    The error of the library is its cause. An error that has been explained already goes on as it is.
+    """
+    try:
+        yield
+    except OutOfMemory:
+        raise
+    except Exception as error:
+        if not _is_lack_of_memory(error):
+            raise
+        raise OutOfMemory(message()) from error
+
+
+class OutOfMemory(MemoryError):
+    """A MemoryError that says what to set."""
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if "tensorflow" not in sys.modules:
+        return False
+    import tensorflow as tf
+
+    # XLA reports what its own allocator lacks as an internal error with TensorFlow's name for it in the text.
+    return isinstance(error, tf.errors.ResourceExhaustedError) or (
+        isinstance(error, tf.errors.OpError) and "RESOURCE_EXHAUSTED" in str(error)
+    )
