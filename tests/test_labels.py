@@ -117,6 +117,20 @@ def test_class_weights_go_to_the_labels_they_name():
         )
 
 
+@pytest.mark.parametrize("weight", [np.inf, np.nan, -1, "2", None, 1j], ids=str)
+def test_class_weights_that_are_no_finite_numbers_are_refused(weight):
+    target = Target.learn(np.array(["a", "b", "b"]))
+    with pytest.raises(ValueError, match="class_weight must give finite weights of at least 0"):
+        class_weights(target.encode(np.array(["a", "b", "b"])), np.ones(3), {"a": weight}, target)
+
+
+def test_the_positive_label_of_an_indicator_matrix_is_1():
+    matrix = np.eye(3, dtype=int)[[0, 1, 2, 2]] | np.eye(3, dtype=int)[[1, 1, 1, 0]]
+    assert Target.learn(matrix, 1).multilabel
+    with pytest.raises(ValueError, match=r"pos_label must be None or 1 .* got 0"):
+        Target.learn(matrix, 0)
+
+
 def test_class_weights_of_several_questions():
     y = np.array([[1, 0, 0], [0, 0, 0], [0, 1, 0], [0, 1, 0]])
     target = Target.learn(y)

@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 from sklearn_binnet import ThresholdTunerCV
 from sklearn_binnet._thresholds import (
     REFERRAL_RATE,
-    BandRequest,
+    BandConfig,
     Constraint,
     Mistakes,
     ThresholdCurve,
@@ -73,19 +73,19 @@ def keeps(bound, no, yes, positive, alpha):
     return value >= bound.value - 1e-9 if bound.at_least else value <= bound.value + 1e-9
 
 
-def all_pairs(positive, scores, request, level, costs):
+def all_pairs(positive, scores, config, level, costs):
     """Return what the best pair of thresholds that keeps everything comes to; None where no pair does."""
-    counted = sum(c.mode != "empirical" for c in [*request.bounds, *([request.budget] if request.budget else [])])
+    counted = sum(c.mode != "empirical" for c in [*config.bounds, *([config.budget] if config.budget else [])])
     alpha = (1 - level) / max(counted, 1)
     ends = [-np.inf, *np.unique(scores), np.inf]
     found = []
     for low in ends:
         for high in (end for end in ends if end >= low):
             yes, no = scores >= high, scores < low
-            if not all(keeps(bound, no, yes, positive, alpha) for bound in request.bounds):
+            if not all(keeps(bound, no, yes, positive, alpha) for bound in config.bounds):
                 continue
             referred = int((~yes & ~no).sum())
-            if (budget := request.budget) is not None and referred:
+            if (budget := config.budget) is not None and referred:
                 share = referred / len(scores)
                 if budget.mode != "empirical":
                     share = exact_bound(referred, len(scores), alpha / 2, "upper")
@@ -94,9 +94,9 @@ def all_pairs(positive, scores, request, level, costs):
             (c_tn, c_fp), (c_fn, c_tp) = costs
             cost = c_tn * (no & ~positive).sum() + c_fp * (yes & ~positive).sum()
             cost += c_fn * (no & positive).sum() + c_tp * (yes & positive).sum()
-            if request.referral is not None:
-                found.append((cost + request.referral * referred, referred))
-            elif request.budget is not None:
+            if config.referral is not None:
+                found.append((cost + config.referral * referred, referred))
+            elif config.budget is not None:
                 found.append((cost, referred))
             else:
                 found.append((referred, cost))
@@ -125,11 +125,11 @@ def test_no_pair_of_thresholds_is_better(problem, bounds, budget, referral, cost
     positive, scores, _ = problem
     assume(positive.any() and not positive.all())
     budget = None if budget is None else Constraint(REFERRAL_RATE, False, *budget)
-    request = BandRequest(bounds, budget, referral)
-    best = all_pairs(positive, scores, request, 0.9, costs)
+    config = BandConfig(bounds, budget, referral)
+    best = all_pairs(positive, scores, config, 0.9, costs)
     curve = ThresholdCurve.from_scores(positive, scores)
     (c_tn, c_fp), (c_fn, c_tp) = costs
-    band = find_band(curve, request, 0.9, Mistakes.of_matrix(curve, costs), stable=False)
+    band = find_band(curve, config, 0.9, Mistakes.of_matrix(curve, costs), stable=False)
     decisions = place(scores, band.low, band.high)
     yes, no = decisions == 1, decisions == -1
     referred = int((decisions == 0).sum())
@@ -160,7 +160,7 @@ def test_weight_two_is_a_row_twice(referral):
     bands = []
     for positive, scores, w in ((Y == 1, SCORES, weight), (Y[twice] == 1, SCORES[twice], None)):
         curve = ThresholdCurve.from_scores(positive, scores, w)
-        bands.append(find_band(curve, BandRequest([], budget, referral), 0.95, Mistakes.of_matrix(curve), stable=False))
+        bands.append(find_band(curve, BandConfig([], budget, referral), 0.95, Mistakes.of_matrix(curve), stable=False))
     assert bands[0].low == bands[1].low
     assert bands[0].high == bands[1].high
     assert bands[0].report.pop("constraints")[0]["estimate"] == pytest.approx(bands[1].report["referral_rate"])
@@ -173,8 +173,8 @@ def test_a_budget_refers_at_most_that_share_and_errs_least():
     some = slice(0, 120)
     tuned = prefit(abstain="referral_rate <= 0.1 [empirical]", selection="argmax").fit(X[some], Y[some])
     decisions, positive = tuned.decide(X[some]), Y[some] == 1
-    request = BandRequest([], Constraint(REFERRAL_RATE, False, 0.1, "empirical"))
-    best = all_pairs(positive, SCORES[some], request, 0.95, [[0, 1], [1, 0]])
+    config = BandConfig([], Constraint(REFERRAL_RATE, False, 0.1, "empirical"))
+    best = all_pairs(positive, SCORES[some], config, 0.95, [[0, 1], [1, 0]])
     assert (decisions == 0).mean() <= 0.1
     assert (((decisions == 1) & ~positive) | ((decisions == -1) & positive)).sum() == best[0]
     report = tuned.refer_report_
@@ -272,7 +272,7 @@ def test_the_stable_band_costs_less_on_new_rows_than_the_best_of_all_pairs():
         scores = expit(2 * (rng.normal(size=300) + 2 * positive) - 2 + logit(0.25))
         curve = ThresholdCurve.from_scores(positive, scores)
         mistakes = Mistakes.of_matrix(curve, [[0, 1], [5, 0]])
-        bands = [find_band(curve, BandRequest(referral=0.3), 0.95, mistakes, stable=s) for s in (True, False)]
+        bands = [find_band(curve, BandConfig(referral=0.3), 0.95, mistakes, stable=s) for s in (True, False)]
         extra.append([true_cost(band.low, band.high) - true_cost(0.06, 0.7) for band in bands])
     stable, exact = np.mean(extra, axis=0)
     assert 0 < stable < 0.75 * exact
@@ -285,8 +285,8 @@ def test_the_stable_band_keeps_what_the_exact_one_keeps(problem, bounds, budget,
     curve = ThresholdCurve.from_scores(positive, scores, weight)
     assume(curve.n_positive > 0 and curve.n_negative > 0)
     budget = None if budget is None else Constraint(REFERRAL_RATE, False, budget)
-    request = BandRequest(bounds, budget, referral)
-    stable, exact = (find_band(curve, request, 0.9, Mistakes.of_matrix(curve), stable=s) for s in (True, False))
+    config = BandConfig(bounds, budget, referral)
+    stable, exact = (find_band(curve, config, 0.9, Mistakes.of_matrix(curve), stable=s) for s in (True, False))
     assert stable.report["satisfied"] == exact.report["satisfied"]
     if stable.report["satisfied"]:
         assert all(line["satisfied"] for line in stable.report["constraints"])
@@ -475,11 +475,11 @@ def test_bounds_hold_for_new_rows_as_often_as_they_say():
         labels = (rng.random(400) < truth).astype(int)
         curve = ThresholdCurve.from_scores(labels == 1, truth)
         bounds = [Constraint(find_metric("precision"), True, 0.8), Constraint(find_metric("npv"), True, 0.8)]
-        band = find_band(curve, BandRequest(bounds), 0.95, Mistakes.of_matrix(curve))
+        band = find_band(curve, BandConfig(bounds), 0.95, Mistakes.of_matrix(curve))
         yes, no = grid >= band.high, grid < band.low
         failures["yes"] += bool(yes.any() and grid[yes].mean() < 0.8)
         failures["no"] += bool(no.any() and 1 - grid[no].mean() < 0.8)
-        budget = BandRequest([], Constraint(REFERRAL_RATE, False, 0.2))
+        budget = BandConfig([], Constraint(REFERRAL_RATE, False, 0.2))
         band = find_band(curve, budget, 0.95, Mistakes.of_matrix(curve))
         failures["share"] += band.high - band.low > 0.2
     assert failures["yes"] + failures["no"] <= 16

@@ -143,6 +143,25 @@ def test_constraints_are_judged_by_the_truth(monkeypatch, tmp_path, capsys):
     assert coverage.truth(cut)["recall"] == pytest.approx(0.5)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_truth_of_the_refitted_model(study, monkeypatch, capsys):
+    refitted = importlib.import_module("refitted")
+    for name, value in {"TRUTH": 3000, "SIZES": (120,), "CACHE": study.folder / "cache"}.items():
+        monkeypatch.setattr(refitted, name, value)
+    refitted.run(["logistic"], 1, refitted.SIZES)
+    study("refitted", "--run", "logistic", "--repeats", "2", "--compare")  # what is there is not done again
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:3] for row in rows] == [
+        [f"logistic, {which}", n, "2"] for which in ("refitted", "average") for n in ("120", "all")
+    ]
+    # probabilities as labels: one row of two halves at 0.3 and 0.8
+    proba, scores = np.array([0.25, 0.75]), np.array([0.3, 0.8])
+    assert refitted.true_value(proba, scores, 0.5, "recall") == 0.75
+    assert refitted.true_value(proba, scores, 0.8, "fpr") == 0.25
+    curve = refitted.true_curve(proba, scores)
+    assert curve.tp.tolist() == [0, 0.75, 1]
+
+
 def rows_of(printed):
     """Return the rows of a printed table, by their first two columns."""
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line[0] == "|"]

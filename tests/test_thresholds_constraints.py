@@ -51,6 +51,19 @@ def test_a_bound_keeps_a_value_where_it_is_beyond_it(problem, name, value):
         assert kept[exact].all()
 
 
+@pytest.mark.parametrize(("name", "at_least"), [("recall", True), ("fpr", False), ("precision", True), ("fdr", False)])
+def test_a_constraint_holds_at_the_very_bound(name, at_least):
+    rng = np.random.default_rng(0)
+    curve = ThresholdCurve.from_scores(rng.random(60) < 0.4, rng.random(60))
+    alpha = 0.05 if METRICS[name].monotone else 0.025
+    bounds = metric_bound(METRICS[name], curve.counts, alpha, "lower" if at_least else "upper")
+    for cut in (10, 25, 40):
+        constraint = Constraint(METRICS[name], at_least, float(bounds[cut]))
+        feasible = constraint.feasible(curve, 0.05)
+        np.testing.assert_array_equal(feasible, bounds >= bounds[cut] if at_least else bounds <= bounds[cut])
+        assert feasible[cut]
+
+
 def test_no_trials_give_the_trivial_bound():
     assert clopper_pearson(0, 0, 0.05, "lower") == 0
     assert clopper_pearson(0, 0, 0.05, "upper") == 1

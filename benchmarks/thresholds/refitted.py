@@ -101,7 +101,7 @@ def read(model):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def run(models, repeats, sizes=SIZES):
+def run(models, repeats, sizes):
     """Try all sizes once, then again, so that an early end leaves the same number of repeats for each."""
     CACHE.mkdir(parents=True, exist_ok=True)
     done = {(model, row["n"], row["repeat"]) for model in models for row in read(model)}
@@ -117,12 +117,14 @@ def run(models, repeats, sizes=SIZES):
 def compare():
     """Print percent of intervals that hold the best threshold, and percent of samples that violate a constraint."""
     names = [*OBJECTIVES, *CONSTRAINTS]
-    print("| model | n | repeats | " + " | ".join(names) + " |\n|---|---|---|" + "---|" * len(names))
+    print("| model | n | samples | " + " | ".join(names) + " |\n|---|---|---|" + "---|" * len(names))
     for model in MODELS:
         rows = read(model)
         for which in ("refitted", "average"):
-            for n in sorted({row["n"] for row in rows if which in row["held"]}):
-                held = [row["held"][which] for row in rows if row["n"] == n]
+            told = [row for row in rows if which in row["held"]]
+            sizes = sorted({row["n"] for row in told})
+            for n in [*sizes, "all"] if told else []:
+                held = [row["held"][which] for row in told if n in ("all", row["n"])]
                 cells = [f"{100 * np.mean([one[name] for one in held]):.0f}" for name in OBJECTIVES]
                 for name in CONSTRAINTS:
                     violated = 100 * np.mean([one[name] is False for one in held])
@@ -139,7 +141,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     if options.run:
-        run(options.run, options.repeats)
+        run(options.run, options.repeats, SIZES)
     if options.compare:
         compare()
 

@@ -6,8 +6,9 @@
 One refitted model, with the threshold from the out-of-fold scores of `models.py`; metrics and regret as in `regret.py`.
 "stable" is the package's rule. The others are what was tried in its place:
 
-- "step keeps its length" and "step fades faster": the step towards the smooth rules does not fade where rows are many,
-  or fades with their number instead of its root.
+- "step without a limit": the step towards the threshold for costs fades where rows are many, but has no other limit.
+- "step keeps its length" and "step fades faster": without that limit, the step towards the smooth rules does not fade
+  where rows are many, or fades with their number instead of its root.
 - "no step": the mean of the bootstrap's optima.
 - "exact maximum" of the curve.
 - "plateau": the middle of the run of thresholds around the maximum that come within half a standard error of it.
@@ -64,7 +65,9 @@ def thresholds(metric, y, scores, seed):
     rows = 2 / sum(1 / size for size in bins.effective_size())
     fade = min(1.0, np.sqrt(rules.FADE_ROWS / rows))
     step = (stable - centre) / fade
-    found = {"stable": stable, "step keeps its length": centre + step}
+    if problem.bayes is not None:  # without the limit of the package's rule
+        step = rules.plug_in_threshold(problem, bins, rules.beta_calibration(problem, bins)) - centre
+    found = {"stable": stable, "step without a limit": centre + step * fade, "step keeps its length": centre + step}
     found |= {"step fades faster": centre + step * fade**2, "no step": centre}
     found = {name: float(problem.scale.inverse(z)) for name, z in found.items()}
     found["exact maximum"] = th.argmax_threshold(problem)

@@ -27,7 +27,7 @@ BINS = 300
 
 
 @dataclass(frozen=True)
-class BandRequest:
+class BandConfig:
     """What a band must keep, and what it should make small.
 
     Mistakes cost what `costs` says, and a referred row costs `referral`. Without `referral` the mistakes are made few
@@ -91,7 +91,7 @@ def place(scores: Floats, low: float | Floats, high: float | Floats) -> NDArray[
 
 def find_band(
     curve: ThresholdCurve,
-    request: BandRequest,
+    config: BandConfig,
     confidence_level: float,
     mistakes: Mistakes,
     *,
@@ -105,7 +105,7 @@ def find_band(
     ----------
     curve : ThresholdCurve
         Of the rows to choose on.
-    request : BandRequest
+    config : BandConfig
         What is asked for.
     confidence_level : float
         At which all bounds hold together (Bonferroni).
@@ -125,26 +125,24 @@ def find_band(
     The cost of a pair is a sum of a term for each of its cuts. For each upper cut the lower cuts in reach of the budget
     are neighbours, so that a table of minima over runs of cuts finds the best of them: n log n steps for n cuts.
     """
-    counted = sum(c.mode != "empirical" for c in [*request.bounds, *([request.budget] if request.budget else [])])
+    counted = sum(c.mode != "empirical" for c in [*config.bounds, *([config.budget] if config.budget else [])])
     alpha = (1 - confidence_level) / max(counted, 1)
-    upper, upper_holds = _allowed(curve, [b for b in request.bounds if b.metric.name in UPPER], alpha, 0)
-    lower, lower_holds = _allowed(curve, [b for b in request.bounds if b.metric.name in LOWER], alpha, len(curve) - 1)
+    upper, upper_holds = _allowed(curve, [b for b in config.bounds if b.metric.name in UPPER], alpha, 0)
+    lower, lower_holds = _allowed(curve, [b for b in config.bounds if b.metric.name in LOWER], alpha, len(curve) - 1)
     called = curve.tp + curve.fp
-    allowed = Allowed(
-        upper, lower, float(called[-1]) if request.budget is None else _room(curve, request.budget, alpha)
-    )
+    allowed = Allowed(upper, lower, float(called[-1]) if config.budget is None else _room(curve, config.budget, alpha))
     yes, no = mistakes.yes_positive + mistakes.yes_negative, mistakes.no_positive + mistakes.no_negative
-    stable = stable and not (request.referral is None and request.budget is None) and len(curve) > 2
+    stable = stable and not (config.referral is None and config.budget is None) and len(curve) > 2
     found, ends, intervals = None, None, None
     if stable:
-        drawn = _bootstrap(curve, request, mistakes, allowed, probability, seed)
+        drawn = _bootstrap(curve, config, mistakes, allowed, probability, seed)
         if drawn is not None:
             tails = [(1 - confidence_level) / 2, (1 + confidence_level) / 2]
             intervals = tuple(tuple(map(float, drawn.scale.inverse(np.quantile(z, tails)))) for z in drawn[:2])
             ends = tuple(float(drawn.scale.inverse(z.mean())) for z in drawn[:2])
             found = _nearest_pair(called, allowed, int(curve.index(ends[1])), int(curve.index(ends[0])))
     if found is None:
-        found = _best_pair(called, *_objective(called, request, yes, no), allowed)
+        found = _best_pair(called, *_objective(called, config, yes, no), allowed)
     within = found is not None
     if found is None:  # the budget is too small for the bounds: the fewest rows beyond it
         found = _best_pair(called, -called, called, Allowed(upper, lower, float(called[-1])))
@@ -152,12 +150,12 @@ def find_band(
         middle = int(np.flatnonzero(upper)[0] + np.flatnonzero(lower)[-1]) // 2
         found = middle, middle
     report = {
-        **_report(curve, request, alpha, found, (upper_holds, lower_holds)),
+        **_report(curve, config, alpha, found, (upper_holds, lower_holds)),
         "satisfied": within and upper_holds and lower_holds,
     }
     i, j = found
-    if request.referral is not None:
-        total = yes[i] + no[j] + request.referral * (called[j] - called[i])
+    if config.referral is not None:
+        total = yes[i] + no[j] + config.referral * (called[j] - called[i])
         report["cost"] = float(total / max(called[-1], 1e-300))
     report["intervals"] = intervals
     low, high = float(curve.thresholds[j]), float(curve.thresholds[i])
@@ -169,12 +167,12 @@ def find_band(
     return Band(min(low, high), high, report)
 
 
-def _objective(called: Floats, request: BandRequest, yes_cost: Floats, no_cost: Floats) -> tuple[Floats, Floats]:
+def _objective(called: Floats, config: BandConfig, yes_cost: Floats, no_cost: Floats) -> tuple[Floats, Floats]:
     """Return the terms of the upper and of the lower cut; what is equally good refers fewer rows, or errs less."""
-    referral = request.referral
+    referral = config.referral
     spans = (np.ptp(cost, axis=-1, keepdims=True) for cost in (yes_cost, no_cost))
     scale = np.maximum(np.maximum(*spans), 1e-300) / np.maximum(called[..., -1:], 1e-300)
-    if referral is None and request.budget is None:
+    if referral is None and config.budget is None:
         share = TIE / scale
         return share * yes_cost - called, share * no_cost + called
     rate = (referral or 0.0) + TIE * scale
@@ -280,7 +278,7 @@ def _nearest_pair(called: Floats, allowed: Allowed, i: int, j: int) -> tuple[int
 
 def _bootstrap(
     curve: ThresholdCurve,
-    request: BandRequest,
+    config: BandConfig,
     mistakes: Mistakes,
     allowed: Allowed,
     probability: bool | None,
@@ -306,7 +304,7 @@ def _bootstrap(
 
     called, yes = resampled(curve.tp, curve.fp), resampled(mistakes.yes_positive, mistakes.yes_negative)
     no = resampled(mistakes.no_positive, mistakes.no_negative)
-    above, below = _objective(called, request, yes, no)
+    above, below = _objective(called, config, yes, no)
     lower, upper = allowed.lower[cuts], allowed.upper[cuts]
     last = _last((curve.tp + curve.fp)[cuts], allowed.room)
     table = _Minima(np.where(lower, below, np.inf))
@@ -320,7 +318,7 @@ def _bootstrap(
 
 
 def _report(
-    curve: ThresholdCurve, request: BandRequest, alpha: float, pair: tuple[int, int], holds: tuple[bool, bool]
+    curve: ThresholdCurve, config: BandConfig, alpha: float, pair: tuple[int, int], holds: tuple[bool, bool]
 ) -> dict[str, Any]:
     """Say what a band comes to on the rows of the curve.
 
@@ -334,7 +332,7 @@ def _report(
     effective = total**2 / max(curve.counts.tp_sq[-1] + curve.counts.fp_sq[-1], 1e-300)
     referred = max(total - tn - fp - fn - tp, 0.0)
     lines = []
-    for bound in request.bounds:
+    for bound in config.bounds:
         upper = bound.metric.name in UPPER
         cut = i if upper else j
         here = curve.counts.at(np.array([cut, -1]))
@@ -343,7 +341,7 @@ def _report(
         if _is_empty(bound, here):
             estimate, satisfied = np.nan, holds[0 if upper else 1]
         lines.append({"constraint": str(bound), "estimate": estimate, "bound": limit, "satisfied": satisfied})
-    if (budget := request.budget) is not None:
+    if (budget := config.budget) is not None:
         share = referred / total
         # Without a band no row is ever referred.
         limit = share if budget.mode == "empirical" or i == j else _share_bound(share, effective, alpha)

@@ -35,14 +35,14 @@ from sklearn_binnet._tuning._objective import (
 )
 from sklearn_binnet._tuning._prevalence import PrevalenceEstimate, estimate_prevalence
 from sklearn_binnet._tuning._refer import label_decisions, warn_of_bands
-from sklearn_binnet._tuning._tune import Request, recost, resolve_request, tune
+from sklearn_binnet._tuning._tune import TuningConfig, recost, resolve_tuning_config, tune
 from sklearn_binnet._tuning._uncertain import read_scenarios, worst_regret
 
 __all__ = [
     "Calibration",
     "Evidence",
     "PrevalenceEstimate",
-    "Request",
+    "TuningConfig",
     "asks_for_cost",
     "average_response",
     "binary_scores",
@@ -60,8 +60,8 @@ __all__ = [
     "read_groups",
     "read_scenarios",
     "recost",
-    "resolve_request",
     "resolve_scoring",
+    "resolve_tuning_config",
     "route_unrouted",
     "routed_scorer",
     "row_thresholds",

@@ -19,7 +19,7 @@ FORMS = (
 )
 
 
-def parse_abstain(abstain: Any) -> th.BandRequest | None:
+def parse_abstain(abstain: Any) -> th.BandConfig | None:
     """Read the parameter `abstain`; None and an empty list ask for no band."""
     if abstain is None or (isinstance(abstain, list | tuple) and not abstain):
         return None
@@ -56,7 +56,7 @@ def parse_abstain(abstain: Any) -> th.BandRequest | None:
         )
     if cost is None and not bounds and not budgets:
         return None
-    return th.BandRequest(bounds, budgets[0] if budgets else None, None if cost is None else float(cost))
+    return th.BandConfig(bounds, budgets[0] if budgets else None, None if cost is None else float(cost))
 
 
 def _is_number(value: Any) -> bool:
@@ -95,13 +95,13 @@ def _parse_bounds(constraint: Any) -> list[th.Constraint]:
 
 
 def refer(
-    evidence: Evidence, request: th.BandRequest | None, confidence_level: float, costs: Any, stable: bool, seed: int
+    evidence: Evidence, config: th.BandConfig | None, confidence_level: float, costs: Any, stable: bool, seed: int
 ) -> tuple[tuple[float, float] | None, dict[str, Any] | None]:
     """Return the band of one label and what it comes to; None twice where no band is asked for.
 
     A mistake costs 1 where `costs` is None, or what that matrix says, or what the rows say where it is "rows".
     """
-    if request is None:
+    if config is None:
         return None, None
     curve = evidence.curve
     if isinstance(costs, str) and evidence.row_costs is not None:
@@ -116,7 +116,7 @@ def refer(
     else:
         mistakes = th.Mistakes.of_matrix(curve) if costs is None else th.Mistakes.of_matrix(curve, costs)
     probability = evidence.probability
-    band = th.find_band(curve, request, confidence_level, mistakes, stable=stable, probability=probability, seed=seed)
+    band = th.find_band(curve, config, confidence_level, mistakes, stable=stable, probability=probability, seed=seed)
     return (band.low, band.high), band.report
 
 

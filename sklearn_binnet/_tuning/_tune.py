@@ -1,4 +1,4 @@
-"""From evidence and a request to a threshold for each label: everything that needs no estimator any more."""
+"""From evidence and a config to a threshold for each label: everything that needs no estimator any more."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AVERAGES = ("macro", "micro", "weighted")
 
 
 @dataclass(frozen=True)
-class Request:
+class TuningConfig:
     """What to tune for, resolved once."""
 
     objective: Objective
@@ -45,7 +45,7 @@ class Request:
     """Candidates, if they are restricted: None, a number of them, or an array."""
     matrix: NDArray[np.float64] | None = None
     """Costs of all rows, if the cost is the objective."""
-    band: th.BandRequest | None = None
+    band: th.BandConfig | None = None
     """The rows that are to be referred, if any."""
     parity: list[th.Constraint] = field(default_factory=list)
     """How far groups may differ."""
@@ -80,7 +80,7 @@ class Tuned(NamedTuple):
 # ------------------------------------------------------------------ what was asked for
 
 
-def resolve_request(
+def resolve_tuning_config(
     scoring: Any,
     constraint: Any,
     costs: Any,
@@ -92,7 +92,7 @@ def resolve_request(
     thresholds: Any,
     abstain: Any,
     parity: Any,
-) -> Request:
+) -> TuningConfig:
     """Read what a user asked for, as in `ThresholdTunerCV`; `row_costs` says whether each row has costs of its own."""
     several = n_labels > 1
     if several and (row_costs or thresholds is not None):
@@ -133,7 +133,7 @@ def resolve_request(
             f"`parity` {parity!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
             "`abstain` and `thresholds`; leave these out."
         )
-    return Request(objective, constraints, average, selection, confidence_level, thresholds, matrix, band, parity)
+    return TuningConfig(objective, constraints, average, selection, confidence_level, thresholds, matrix, band, parity)
 
 
 def _resolve_labels(scoring: Any, cost: Objective | None) -> tuple[Objective, str]:
@@ -187,19 +187,19 @@ def recost(
 # ------------------------------------------------------------------ the choice
 
 
-def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
+def tune(evidence: list[Evidence], config: TuningConfig, seed: int) -> Tuned:
     """Choose a threshold for each label."""
-    objective, level = request.objective.about(evidence[0].classes), request.confidence_level
-    candidates = [_candidates(request.thresholds, part.curve) for part in evidence]
+    objective, level = config.objective.about(evidence[0].classes), config.confidence_level
+    candidates = [_candidates(config.thresholds, part.curve) for part in evidence]
     outcomes = [
         th.find_feasible(part.curve, constraints, level, None if tried is None else np.unique(part.curve.index(tried)))
-        for part, constraints, tried in zip(evidence, request.constraints, candidates, strict=True)
+        for part, constraints, tried in zip(evidence, config.constraints, candidates, strict=True)
     ]
     problems: list[th.Problem] = []
     common, found = None, None
     if objective.metric is None:  # one question, as checked
         choice, found = tune_by_rows(
-            evidence[0], objective, request.selection, level, outcomes[0].feasible, candidates[0]
+            evidence[0], objective, config.selection, level, outcomes[0].feasible, candidates[0]
         )
         chosen, score = [choice], choice.score
     else:
@@ -207,12 +207,12 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
             _pose(part, objective, outcome.feasible, seed) for part, outcome in zip(evidence, outcomes, strict=True)
         ]
         if len(problems) == 1:
-            choice = th.select(problems[0], request.selection, level)
+            choice = th.select(problems[0], config.selection, level)
             if candidates[0] is not None:
                 choice = _snap(problems[0], candidates[0], choice)
             chosen, score = [choice], choice.score
         else:
-            chosen, score, common = _select_labels(problems, objective, request)
+            chosen, score, common = _select_labels(problems, objective, config)
 
     def results() -> list[dict[str, NDArray[Any]]]:
         if found is not None:
@@ -227,14 +227,14 @@ def tune(evidence: list[Evidence], request: Request, seed: int) -> Tuned:
         return [{"thresholds": ascending, "scores": values[problem.curve.index(ascending)]}]
 
     labels = []
-    for part, constraints, choice, outcome in zip(evidence, request.constraints, chosen, outcomes, strict=True):
+    for part, constraints, choice, outcome in zip(evidence, config.constraints, chosen, outcomes, strict=True):
         folds = _fold_thresholds(part, objective, constraints, level)
         report = th.report(part.curve, constraints, choice.threshold, outcome)
         tuned = (choice.threshold, choice.interval, folds, part.curve, outcome.satisfied, report)
-        priced = "rows" if objective.is_cost and part.row_costs is not None else request.matrix
-        band = refer(part, request.band, level, priced, request.selection != "argmax", seed)
+        priced = "rows" if objective.is_cost and part.row_costs is not None else config.matrix
+        band = refer(part, config.band, level, priced, config.selection != "argmax", seed)
         groups = (
-            _choose_groups(part, problems[0], objective, request, choice.threshold) if request.parity else (None,) * 2
+            _choose_groups(part, problems[0], objective, config, choice.threshold) if config.parity else (None,) * 2
         )
         labels.append(TunedLabel(*tuned, *band, *groups))
     return Tuned(labels, score, common, results)
@@ -264,13 +264,13 @@ def _pose(evidence: Evidence, objective: Objective, feasible: NDArray[np.bool_] 
 
 
 def _choose_groups(
-    evidence: Evidence, problem: th.Problem, objective: Objective, request: Request, common: float
+    evidence: Evidence, problem: th.Problem, objective: Objective, config: TuningConfig, common: float
 ) -> tuple[dict[Any, float], dict[str, Any]]:
     """Return the threshold of each group, and what they come to."""
     groups = evidence.groups
     if groups is None:
         raise ValueError("`parity` compares groups of rows; pass `sensitive`, the group of each row.")
-    check_classes(groups, evidence.positive, request.parity)
+    check_classes(groups, evidence.positive, config.parity)
     rows = [np.flatnonzero(groups.codes == code) for code in range(len(groups.names))]
     parts = [_pose(evidence.part((places, evidence.scores[places])), objective, None) for places in rows]
     choice = th.find_groups(
@@ -278,25 +278,25 @@ def _choose_groups(
         [part.worth for part in parts],
         problem.curve,
         problem.objective,
-        request.parity,
-        request.confidence_level,
+        config.parity,
+        config.confidence_level,
         common,
     )
     return report_by_name(choice, groups.names)
 
 
 def _select_labels(
-    problems: list[th.Problem], objective: Objective, request: Request
+    problems: list[th.Problem], objective: Objective, config: TuningConfig
 ) -> tuple[list[th.Selection], float, float]:
     """Return the choice for each of several labels, their average, and the best common threshold."""
-    combine = _combine(problems, objective, request.average)
+    combine = _combine(problems, objective, config.average)
     common, _ = th.global_threshold(problems, combine)
-    posed, level = problems, request.confidence_level
-    if request.average == "micro":  # F1 as a ratio of sums has a linear form, label by label, at its optimum
+    posed, level = problems, config.confidence_level
+    if config.average == "micro":  # F1 as a ratio of sums has a linear form, label by label, at its optimum
         optimum, ratio = th.maximise_micro_f1(problems)
         posed = [replace(problem, objective=th.linear_objective(ratio), bayes=ratio / 2) for problem in problems]
-    chosen = th.select_labels(posed, request.selection, level, common)
-    if request.average == "micro" and request.selection == "argmax":
+    chosen = th.select_labels(posed, config.selection, level, common)
+    if config.average == "micro" and config.selection == "argmax":
         chosen = [replace(choice, threshold=float(best)) for choice, best in zip(chosen, optimum, strict=True)]
     at_chosen = [th.confusion_at(p, choice.threshold) for p, choice in zip(problems, chosen, strict=True)]
     return chosen, float(combine(at_chosen)[0]), common
