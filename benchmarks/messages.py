@@ -108,7 +108,7 @@ def main(rows: int, folds: str, workers: int, dry: bool) -> None:
     for name, notes in sorted(found.items(), key=lambda item: -sum(size for size, _ in item[1])):
         sizes, times = map(np.array, zip(*notes, strict=True))
         line = f"{len(sizes):>7} {int(np.median(sizes)):>13,} {sizes.max():>12,} {sizes.sum() / 2**20:>8.2f}"
-        print(f"{name[:40]:<40} {line} {1000 * np.median(times):>10.2f}")
+        print(f"{name[:50]:<50} {line} {1000 * np.median(times):>10.2f}")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ What was tried
 ==============
 
 A classifier meets rows that nobody expected, and a search that runs overnight meets full disks and killed processes. We
-try such things on purpose. The tests count what they try, and ``python docs/tried.py`` writes the tables of this page
-from their counts (of {inputs:,} inputs and {kinds} kinds of faults here).
+try such things on purpose. The tests count what they try: {inputs:,} inputs and {kinds} kinds of faults.
+``python docs/tried.py`` runs them and writes the tables of this page from their counts.
 
 Bad input
 ---------
@@ -53,8 +53,9 @@ or cases.
 Long runs
 ---------
 
-{fits} fits of one architecture in one process: the resident memory was {before} MB after {settled} fits and {after} MB
-at the end. {predictions} calls of `predict_proba` later it was {after_predictions} MB.
+One run of {fits} fits in one process on Linux, each of one network with a layer of 16 units, for two epochs on 300 rows
+of 6 columns. The resident memory was {before} MiB after {settled} fits and {after} MiB at the end. After {predictions}
+more calls of `predict_proba` with 5 rows it was {after_predictions} MiB.
 """
 
 

@@ -154,7 +154,7 @@ def test_the_truth_of_the_refitted_model(study, monkeypatch, capsys):
     assert [row[:3] for row in rows] == [
         [f"logistic, {which}", n, "2"] for which in ("refitted", "average") for n in ("120", "all")
     ]
-    # probabilities as labels: one row of two halves at 0.3 and 0.8
+    # probabilities as labels: two rows, positive by a quarter at 0.3 and by three quarters at 0.8
     proba, scores = np.array([0.25, 0.75]), np.array([0.3, 0.8])
     assert refitted.true_value(proba, scores, 0.5, "recall") == 0.75
     assert refitted.true_value(proba, scores, 0.8, "fpr") == 0.25

@@ -1,6 +1,6 @@
 """Bad input, tried wholesale: a right result, or a clear error, and nothing is changed or half done.
 
-The default profile tries a modest number; `--hypothesis-profile=wholesale`, as in CI, tries thousands.
+The default profile tries a modest number; `--hypothesis-profile=wholesale`, as in `docs/tried.py`, tries thousands.
 """
 
 import copy

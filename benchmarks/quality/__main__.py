@@ -25,7 +25,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
     add = parser.add_argument
     add("command", nargs="?", choices=["run", "report", "list"], default="run", help="default: run")
-    add("--data", type=Path, help="folder of tables; without it those of scikit-learn")
+    add("--data", type=Path, help="folder of tables; without it scikit-learn's and those made from a seed")
     add("--out", type=Path, default=CACHE, help="folder of answers; what is there is not fitted again")
     add("--models", type=commas, help="a,b: names of `list` or file.py:NAME; default: all")
     add("--sets", type=commas, help="x,y: tables; default: all (of the folder, if there is one)")
@@ -45,7 +45,7 @@ def chosen_tables(args: argparse.Namespace) -> list[str]:
     if args.sets:
         return args.sets
     there = data.names(args.data)
-    # scikit-learn's are for those who have no folder
+    # scikit-learn's and the made ones are for those who have no folder, or who name them
     return there if args.data is None else [name for name in there if name not in data.BUILT_IN]
 
 

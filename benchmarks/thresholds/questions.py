@@ -1,6 +1,6 @@
 """How long each question takes that a fitted tuner answers from stored evidence.
 
-    python questions.py [--rows 100000] [--repeats 5] [--only cost "by group"]
+    python questions.py [--rows 100000] [--repeats 5] [--only cost "equal opportunity"]
 
 A tuner is fitted once on `--rows` rows, with the group and the cluster of each row where a question needs them. After
 that nothing is fitted: `retune` and its relatives work on the stored scores. The times are the least of the repeats, by
