@@ -28,7 +28,7 @@ from sklearn_binnet._compat import (
     _fit_context,
     with_callbacks,
 )
-from sklearn_binnet._config import FitConfig, encoding_of
+from sklearn_binnet._config import FitConfig, default_bins, encoding_of
 from sklearn_binnet._files._estimators import savable, save
 from sklearn_binnet._files._plain import from_plain, to_plain
 from sklearn_binnet._fit import FitResult, Rows, Start, fit_networks, fit_side_by_side, mean_history
@@ -42,6 +42,7 @@ from sklearn_binnet._labels import (
     refuse_masked,
     target_weights,
 )
+from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._dense import ACTIVATIONS
 from sklearn_binnet._networks._encoder import ENCODINGS
 from sklearn_binnet._networks._fitted import Fitted
@@ -59,7 +60,7 @@ from sklearn_binnet._table import (
 )
 from sklearn_binnet._telling import telling_once
 from sklearn_binnet._training._fork import refuse_in_fork
-from sklearn_binnet._training._memory import explained
+from sklearn_binnet._training._memory import explaining_lack_of_memory
 from sklearn_binnet._training._progress import progress_bar
 from sklearn_binnet._training._schedule import SCHEDULES
 from sklearn_binnet._training._start import start_keras
@@ -487,7 +488,7 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
             If memory runs out, in NumPy or in TensorFlow; the message names the parameters that make the fit smaller.
             An earlier fit stays as it was.
         """
-        with telling_once(), self._all_or_nothing(), explained(lambda: self._too_large(X)):
+        with telling_once(), self._all_or_nothing(), explaining_lack_of_memory(lambda: self._memory_advice(X)):
             prepared = self._prepare(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
             self._store(prepared, self._train(prepared, X, y))
         return self
@@ -523,10 +524,10 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
         models = [clone(self) for _ in fits]
         functions = any(callable(c) for c in self.callbacks or ())
 
-        def too_large() -> str:
-            return self._too_large(max((X for X, _, _ in fits), key=_n_rows), len(fits))
+        def advice() -> str:
+            return self._memory_advice(max((X for X, _, _ in fits), key=_n_rows), len(fits))
 
-        with telling_once(), explained(too_large), ExitStack() as stack:
+        with telling_once(), explaining_lack_of_memory(advice), ExitStack() as stack:
             if functions or getattr(self, "_skl_callbacks", None):  # they follow one fit from its begin to its end
                 return [model.fit(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
             prepared = [model._prepare(X, y, **params) for model, (X, y, params) in zip(models, fits, strict=True)]
@@ -570,7 +571,7 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
             If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
             since the rows of one call need not have the classes of the stream.
         """
-        with telling_once(), self._all_or_nothing(), explained(lambda: self._too_large(X)):
+        with telling_once(), self._all_or_nothing(), explaining_lack_of_memory(lambda: self._memory_advice(X)):
             start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
@@ -593,7 +594,7 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
     def _logits(self, X: Any) -> NDArray[np.float64]:
         if "_fitted" not in vars(self):
             check_is_fitted(self)
-        with explained(lambda: _too_large_to_predict(X)):
+        with explaining_lack_of_memory(lambda: _prediction_memory_advice(X)):
             return self._logits_at_once(X)
 
     def _logits_at_once(self, X: Any) -> NDArray[np.float64]:
@@ -919,7 +920,7 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
             self.oof_fold_ = np.full(prepared.n_rows, -1)
             self.oof_fold_[prepared.used] = result.left_out_by
 
-    def _too_large(self, X: Any, n_fits: int = 1) -> str:
+    def _memory_advice(self, X: Any, n_fits: int = 1) -> str:
         """Return what to say when a fit of X finds no more memory: those parameters that would make it smaller."""
         network = self.model is None
         retrieval = network and self.retrieval is not False and (self.retrieval is True or self.n_estimators != 1)
@@ -927,8 +928,9 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
         to_set = []
         if n_fits > 1:
             to_set.append(f"fit the {n_fits} classifiers one by one with fit")
-        if binned and (self.n_bins is None or self.n_bins > 2):
-            fewer = 8 if retrieval and (self.n_bins is None or self.n_bins > 8) else 2
+        # Beside retrieval members fewer than 8 bins need more: both families share one table of 8.
+        fewer = constants.N_BINS if retrieval else 2
+        if binned and _bins_in_use(self.n_bins, X, retrieval) > fewer:
             to_set.append(f"set n_bins={fewer} (encoded columns are the largest table of a fit)")
         if retrieval:
             to_set.append("set retrieval=False")
@@ -1104,22 +1106,39 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
         return tags
 
 
+def _shape_of(X: Any) -> tuple[int, ...]:
+    """Return the rows of a table and, if it says so, its columns; () if it says nothing, as a table of Dask may."""
+    try:
+        return tuple(int(n) for n in getattr(X, "shape", None) or [len(X)])
+    except (TypeError, ValueError):
+        return ()
+
+
 def _n_rows(X: Any) -> int:
-    shape = getattr(X, "shape", None)
-    return int(shape[0]) if shape else len(X)
+    """Return the rows of a table, 0 if it does not say how many."""
+    return next(iter(_shape_of(X)), 0)
 
 
 def _size_of(X: Any) -> str:
     """Return how large a table is, in words."""
-    shape: tuple[int, ...] = getattr(X, "shape", ())
-    return f"{_n_rows(X):,} rows" + (f" and {int(shape[1]):,} columns" if len(shape) == 2 else "")
+    shape = _shape_of(X)
+    if not shape:
+        return "this table"
+    return f"{shape[0]:,} rows" + (f" and {shape[1]:,} columns" if len(shape) == 2 else "")
 
 
-def _too_large_to_predict(X: Any) -> str:
+def _bins_in_use(n_bins: int | None, X: Any, retrieval: bool) -> int:
+    """Return the least bins that a fit of X can have: columns of two values have none, and leave room for more."""
+    if n_bins is not None:
+        return n_bins
+    shape = _shape_of(X)
+    return default_bins(shape[0], shape[1], retrieval) if len(shape) == 2 else constants.N_BINS
+
+
+def _prediction_memory_advice(X: Any) -> str:
     return (
-        f"Memory ran out in a prediction of {_size_of(X)}. Predict the rows in parts, as in "
-        "np.concatenate([clf.predict_proba(X[i : i + 10_000]) for i in range(0, len(X), 10_000)]), and pass X in "
-        "float32."
+        f"Memory ran out in a prediction of {_size_of(X)}. Predict in parts of rows, such as 10,000 at a time, and "
+        "pass X in float32."
     )
 
 

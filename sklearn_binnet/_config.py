@@ -185,18 +185,8 @@ class FitConfig:
         return int(np.clip(1 << (max(n_rows // 64, 1).bit_length() - 1), 32, 1024))
 
     def n_bins_for(self, n_rows: int, n_columns: int, retrieval: bool) -> int:
-        """Return the bins of a column of numbers.
-
-        The default is 8. Beside retrieval members it is 64, and fewer where the encoded columns would be more than
-        about a thousand, or their values more than memory should hold.
-        """
-        if self.n_bins is not None:
-            return self.n_bins
-        if not retrieval:
-            return constants.N_BINS
-        values = constants.MAX_BINNED_VALUES // n_rows
-        room = min(constants.MAX_BINNED_COLUMNS, values) // max(n_columns, 1)
-        return int(np.clip(room, constants.N_BINS, constants.N_BINS_BESIDE_RETRIEVAL))
+        """Return the bins of a column of numbers."""
+        return default_bins(n_rows, n_columns, retrieval) if self.n_bins is None else self.n_bins
 
     def optimizer_for(self, compiled: Optimizer | None) -> Optimizer:
         """Return the optimizer with its rates; `compiled` is the one that the user's model was compiled with."""
@@ -246,6 +236,19 @@ class FitConfig:
         for name, reason in unused.items():
             if name == "learning_rate_schedule" or not _equal(params[name], defaults[name]):
                 warnings.warn(f"{name}={params[name]!r} has no effect: {reason}.", UserWarning, stacklevel=2)
+
+
+def default_bins(n_rows: int, n_columns: int, retrieval: bool) -> int:
+    """Return the bins of a column of numbers where the user has set none.
+
+    There are 8. Beside retrieval members there are 64, and fewer where the encoded columns would be more than about a
+    thousand, or their values more than memory should hold.
+    """
+    if not retrieval:
+        return constants.N_BINS
+    values = constants.MAX_BINNED_VALUES // max(n_rows, 1)
+    room = min(constants.MAX_BINNED_COLUMNS, values) // max(n_columns, 1)
+    return int(np.clip(room, constants.N_BINS, constants.N_BINS_BESIDE_RETRIEVAL))
 
 
 def encoding_of(params: Mapping[str, Any], stream: bool = False) -> str | None:

@@ -329,7 +329,8 @@ def _lay_out_retrieval(beside: _Layout, start: Start | None) -> _Layout:
 def _retrieval_encoder(beside: _Layout, start: Start | None) -> ColumnEncoder:
     """Return the encoder of the retrieval members: one of their own, that of an earlier fit, or the networks'.
 
-    The networks' is the same where they have as many bins: large tables leave no room for more.
+    Where the networks have `N_BINS` bins too, as on large tables, their encoder is the same, and one encoded table
+    serves both families.
     """
     config, rows = beside.config, beside.rows
     if start is not None:

@@ -1,15 +1,18 @@
 """What a fit holds in memory, and what a user is told when there is too little of it."""
 
+import gc
 import tracemalloc
+import weakref
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from sklearn_binnet import BinaryNetClassifier, _fit
+from sklearn_binnet import BinaryNetClassifier, _classifier, _fit
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._training import _resident
-from sklearn_binnet._training._memory import explained
+from sklearn_binnet._training._cache import PROGRAMS
+from sklearn_binnet._training._memory import explaining_lack_of_memory
 from sklearn_binnet._training._program import Program
 from sklearn_binnet._training._resident import room_for, tensor_of
 
@@ -104,6 +107,23 @@ def test_networks_and_retrieval_members_share_a_table_of_as_many_bins():
     assert first.encoder is not second.encoder
 
 
+def test_no_encoded_table_outlives_its_fit(monkeypatch):
+    tables = []
+    encoded = _fit._encoded
+
+    def watched(fits):
+        data = encoded(fits)
+        tables.append(weakref.ref(data.held if data.held.base is None else data.held.base))
+        return data
+
+    monkeypatch.setattr(_fit, "_encoded", watched)
+    PROGRAMS.clear()
+    net(n_estimators=2, retrieval=True, encoding="piecewise_linear", n_bins=9).fit(X, y)
+    gc.collect()
+    assert len(tables) == 2
+    assert all(table() is None for table in tables)
+
+
 # ------------------------------------------------------------------ out of memory
 def lacks_in_tensorflow(*_, **__):
     return tf.zeros([BEYOND])
@@ -141,6 +161,55 @@ def test_what_is_set_already_is_not_advised(monkeypatch):
         assert word not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "params", "advice"),
+    [
+        (200, {"retrieval": True}, "n_bins=8"),
+        (200, {"retrieval": True, "n_bins": 9}, "n_bins=8"),
+        (200, {"retrieval": True, "n_bins": 8}, None),
+        (200, {"retrieval": True, "n_bins": 4}, None),
+        (1 << 22, {"retrieval": True}, None),
+        (1 << 22, {"retrieval": False}, "n_bins=2"),
+        (200, {"retrieval": False, "n_bins": 8}, "n_bins=2"),
+        (200, {"retrieval": False, "n_bins": 2}, None),
+    ],
+)
+def test_bins_are_advised_where_fewer_need_less(n_rows, params, advice):
+    table = np.broadcast_to(np.float32(0), (n_rows, 4))
+    text = BinaryNetClassifier(**params)._memory_advice(table)
+    assert ("n_bins" in text) == (advice is not None)
+    assert advice is None or advice in text
+
+
+class Delayed:
+    """Stands for a number that is not computed yet, as in the shape of a Dask table."""
+
+
+class Table:
+    def __init__(self, *shape):
+        self.shape = shape
+
+
+@pytest.mark.parametrize("table", [Table(Delayed(), 3), Table(float("nan"), 3), Table(), iter(())])
+def test_a_table_that_does_not_say_its_size(table):
+    for text in (BinaryNetClassifier()._memory_advice(table), _classifier._prediction_memory_advice(table)):
+        assert "of this table. " in text
+
+
+def test_the_explained_error_lets_the_tables_go():
+    tables = []
+
+    def fails():
+        table = np.zeros(1000)
+        tables.append(weakref.ref(table))
+        raise MemoryError
+
+    with pytest.raises(MemoryError, match="too large") as caught, explaining_lack_of_memory(lambda: "too large"):
+        fails()
+    assert tables[0]() is None
+    assert caught.value.__cause__ is not None
+
+
 def test_several_fits_at_once_say_so(monkeypatch):
     monkeypatch.setattr(Program, "run", lacks_in_tensorflow)
     with pytest.raises(MemoryError, match="fit the 2 classifiers one by one"):
@@ -157,12 +226,16 @@ def test_a_prediction_without_memory_says_how_to_go_on(monkeypatch):
 
 def test_other_errors_stay_what_they_are():
     for error in (ValueError("RESOURCE_EXHAUSTED"), tf.errors.InvalidArgumentError(None, None, "shape")):
-        with pytest.raises(type(error)), explained(lambda: "too large"):
+        with pytest.raises(type(error)), explaining_lack_of_memory(lambda: "too large"):
             raise error
 
 
 def test_an_error_that_names_what_to_set_is_not_explained_again():
-    with pytest.raises(MemoryError, match="inner"), explained(lambda: "outer"), explained(lambda: "inner"):
+    with (
+        pytest.raises(MemoryError, match="inner"),
+        explaining_lack_of_memory(lambda: "outer"),
+        explaining_lack_of_memory(lambda: "inner"),
+    ):
         raise MemoryError
 
 

@@ -143,6 +143,10 @@ class BuiltinNetwork:
         inputs = keras.Input((self.encoder.n_encoded,))
         return keras.Model(inputs, self.logits(inputs))
 
+    def without_rows(self) -> BuiltinNetwork:
+        """Return the network: it holds no rows."""
+        return self
+
     def view(self) -> tuple[Any, list[Any]]:
         """Return the Keras model from raw columns to probabilities, and its weights without the encoder's."""
         import keras

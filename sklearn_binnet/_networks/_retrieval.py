@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -135,6 +135,12 @@ class RetrievalNetwork:
         spec = self.odds.spec
         vote = _vote_layer()(spec.n_inputs, spec.embedding_sizes, self.n_labels, name="vote")
         return keras.Model([rows, *beside], vote([self.odds.logits(rows), rows, *beside]))
+
+    def without_rows(self) -> RetrievalNetwork:
+        """Return the architecture alone."""
+        n, L = self.encoder.n_encoded, self.n_labels
+        none = Data(*(np.zeros((0, width), np.float32) for width in (n, L, L)))
+        return replace(self, rows=none)
 
     def view(self) -> tuple[Any, list[Any]]:
         """There is nothing to show to callbacks: candidates are no part of the model before the fit."""

@@ -188,6 +188,10 @@ class UserNetwork:
             except ValueError:  # of its own class: only the user's function can make another
                 return self._source.make()
 
+    def without_rows(self) -> UserNetwork:
+        """Return the network: it holds no rows."""
+        return self
+
     def view(self) -> tuple[Any, list[Any]]:
         """Return the Keras model from raw columns to probabilities, and its variables in the order of `build`'s."""
         import keras

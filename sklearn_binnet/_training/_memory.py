@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def explained(message: Callable[[], str]) -> Iterator[None]:
+def explaining_lack_of_memory(message: Callable[[], str]) -> Iterator[None]:
     """Raise MemoryError with `message` where NumPy or TensorFlow finds no more memory.
 
-    The error of the library is its cause. An error that has been explained already goes on as it is.
+    The error of the library is its cause, without the variables of the calls that it left, which hold the tables that
+    there was no room for. An error that has been explained already goes on as it is.
     """
     try:
         yield
@@ -20,7 +22,9 @@ def explained(message: Callable[[], str]) -> Iterator[None]:
     except Exception as error:
         if not _is_lack_of_memory(error):
             raise
-        raise OutOfMemory(message()) from error
+        text = message()
+        traceback.clear_frames(error.__traceback__)
+        raise OutOfMemory(text) from error
 
 
 class OutOfMemory(MemoryError):

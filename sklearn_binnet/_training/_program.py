@@ -164,6 +164,7 @@ class Program:
         import tensorflow as tf
 
         self._lock = threading.Lock()
+        network = network.without_rows()  # the cache keeps the program, and with it what the network holds
         self._network, self._metrics, self.members = network, metrics, members
         with isolated_random(0, network.own_code):
             self._model, self.dropout_rates = trainable_copy(network.build())

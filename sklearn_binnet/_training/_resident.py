@@ -1,7 +1,8 @@
 """Tables that TensorFlow reads where NumPy wrote them.
 
 `tf.constant` copies an array twice on its way, and a third copy would fill its rows up to a bucket. A large table is
-most of the memory of a fit, so it is written once, into an array that is long enough and begins where TensorFlow wants.
+most of the memory of a fit, so it is written once, into an array that is long enough and begins at a multiple of 64
+bytes.
 """
 
 from __future__ import annotations

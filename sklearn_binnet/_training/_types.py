@@ -47,6 +47,9 @@ class Network(Protocol):
         With candidates, it takes a list: the rows, and what `Candidates` holds.
         """
 
+    def without_rows(self) -> Network:
+        """Return the architecture alone, for programs, which outlive the fit: no rows that the network holds."""
+
     def view(self) -> tuple[Any, list[Any]]:
         """Return a new model to show to callbacks, and its variables in the order of `build().weights`."""
 
