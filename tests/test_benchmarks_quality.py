@@ -476,6 +476,7 @@ class TestCompare:
         elsewhere = stored.iloc[:1].assign(table="another")
         stale = own.frame.assign(log_loss=9.0)
         pd.concat([stored, elsewhere, stale]).to_csv(tmp_path / "peers.csv", index=False)
+        assert compare.with_stored(own, tmp_path / "peers.csv", ["catboost"]).stored == []
         cells = compare.with_stored(own, tmp_path / "peers.csv")
         assert (cells.stored, cells.says["hgb"], cells.base) == (["hgb"], "HistGradientBoosting", {})
         assert sorted(cells.frame["model"]) == ["binnet"] * 2 + ["hgb"] * 2

@@ -1,5 +1,6 @@
 """Compiled programs on disk: what the next process finds, and what it does with what it cannot use."""
 
+import errno
 import hashlib
 import json
 import os
@@ -123,6 +124,47 @@ assert place.is_dir()
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+def test_a_worker_without_a_place_of_its_own_does_not_write_into_its_parents(tmp_path, no_tensorflow, monkeypatch):
+    parent = CompileCache(tmp_path / "cache")
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "file"))
+    (tmp_path / "file").write_bytes(b"")
+    for other in ([], ["--tf_xla_auto_jit=0"]):
+        flags = [*other, f"--tf_xla_persistent_cache_directory={parent.run_folder}"]
+        monkeypatch.setenv("TF_XLA_FLAGS", " ".join(flags))
+        with pytest.warns(RuntimeWarning, match="compiled programs are not kept"):
+            _compile_cache.follow_environment()
+        assert os.environ.get("TF_XLA_FLAGS", "").split() == other
+    parent.close()
+
+
+def test_a_forked_process_without_a_place_of_its_own_does_not_write_into_its_parents(
+    tmp_path, no_tensorflow, monkeypatch
+):
+    set_compile_cache(tmp_path / "cache")
+    parent = _compile_cache.active()
+    monkeypatch.setattr(parent, "folder", tmp_path / "file")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.warns(RuntimeWarning, match="not kept in this process"):
+        _compile_cache._after_fork()
+    assert _compile_cache.active() is None
+    assert "TF_XLA_FLAGS" not in os.environ
+    parent.close()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no home"), FileNotFoundError("no working directory")])
+def test_a_folder_that_cannot_be_found(error, no_tensorflow, monkeypatch):
+    class Lost(type(_compile_cache.Path())):
+        def expanduser(self):
+            raise error
+
+    monkeypatch.setattr(_compile_cache, "Path", Lost)
+    with pytest.raises(ValueError, match=r"but '~/cache' can't be \(no .*Give the whole path"):
+        set_compile_cache("~/cache")
+    monkeypatch.setenv(VARIABLE, "~/cache")
+    with pytest.warns(RuntimeWarning, match="compiled programs are not kept"):
+        _compile_cache.follow_environment()
+
+
 def test_after_tensorflow_it_is_too_late(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", sys)
     with pytest.raises(RuntimeError, match="before TensorFlow is imported"):
@@ -234,6 +276,54 @@ def test_an_error_of_the_training_stays_an_error(tmp_path):
     with pytest.raises(ZeroDivisionError):
         cache.first_call("key", fail)
     assert not cache.counts
+    cache.close()
+
+
+def with_a_stored_program(tmp_path):
+    """Return a cache that holds a sound program under "key", and the path of the stored file."""
+    cache = CompileCache(tmp_path)
+    digest = hashlib.sha256(repr("key").encode()).hexdigest()[:24]
+    write(cache, "a.pb", bytes(68))
+    cache._publish(digest, "a.pb")
+    (cache.run_folder / "a.pb").unlink()
+    return cache, cache._store / digest / "a.pb"
+
+
+@pytest.mark.parametrize("room", ["none", "for small files"])
+def test_a_full_disk_costs_no_stored_programs(room, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    cache, path = with_a_stored_program(tmp_path)
+    if room == "none":
+        monkeypatch.setattr(_compile_cache, "bytes", lambda _: no_space(), raising=False)
+
+    def fail():
+        assert (cache.run_folder / "a.pb").exists()
+        raise tf.errors.ResourceExhaustedError(None, None, f"a.pb; {os.strerror(errno.ENOSPC)}")
+
+    with pytest.warns(RuntimeWarning, match="The compile cache can't be written to"):
+        assert cache.first_call("key", fail, lambda: "without") == "without"
+    assert path.exists()
+    assert not (cache.run_folder / "a.pb").exists()
+    cache.close()
+
+
+def no_space():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_copy_that_was_cut_short_is_deleted(tmp_path, monkeypatch):
+    cache, path = with_a_stored_program(tmp_path)
+    usual = _compile_cache.Path.write_bytes
+
+    def cut(self, content):
+        usual(self, content[:10])
+        no_space()
+
+    monkeypatch.setattr(_compile_cache.Path, "write_bytes", cut)
+    assert cache._restore(path.parent.name) == []
+    assert not (cache.run_folder / "a.pb").exists()
+    assert path.exists()
     cache.close()
 
 

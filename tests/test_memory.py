@@ -1,6 +1,8 @@
 """What a fit holds in memory, and what a user is told when there is too little of it."""
 
+import errno
 import gc
+import os
 import tracemalloc
 import weakref
 
@@ -245,3 +247,12 @@ def test_a_gpu_gets_a_copy(monkeypatch):
     tensor = _resident.tensor_of(held)
     held[0, 0] = 1.0
     assert tensor.numpy()[0, 0] == 0.0
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"])
+def test_a_full_disk_or_too_many_open_files_is_no_lack_of_memory(name):
+    if not hasattr(errno, name):
+        pytest.skip("this platform has no such error")
+    error = tf.errors.ResourceExhaustedError(None, None, f"x; {os.strerror(getattr(errno, name))}")
+    with pytest.raises(tf.errors.ResourceExhaustedError), explaining_lack_of_memory(lambda: "smaller batches"):
+        raise error

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from joblib.externals.loky.backend.process import LokyProcess
 
-from sklearn_binnet._training._share import hold_tensorflow, share_of_worker
+from sklearn_binnet._training import _compiled, _share
+from sklearn_binnet._training._share import limit_tensorflow, share_of_worker
 
 from .small import X, net, y
 
@@ -23,19 +24,19 @@ def worker(monkeypatch):
     """Make this process look like a worker of joblib."""
     monkeypatch.setattr(multiprocessing, "current_process", lambda: LokyProcess())
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        monkeypatch.setenv(name, "3")
+        monkeypatch.setenv(name, "2")
 
 
 def test_outside_of_workers_nothing_is_held(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = threads()
     assert share_of_worker() is None
-    hold_tensorflow()
+    limit_tensorflow()
     assert threads() == before
 
 
-@pytest.mark.parametrize(("value", "share"), [("2", 2), ("", 3), ("many", 3), ("0", 3), ("8", 3)])
-def test_a_worker_takes_the_least_that_it_was_given(value, share, worker, monkeypatch):
+@pytest.mark.parametrize(("value", "share"), [("2", 2), ("", 2), ("many", 2), ("0", 2), ("1", 2), ("8", 8)])
+def test_a_worker_takes_the_most_that_it_was_given(value, share, worker, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     assert share_of_worker() == share
 
@@ -52,19 +53,29 @@ def test_what_somebody_set_for_tensorflow_stays(name, worker, monkeypatch):
     monkeypatch.setattr(tf.config.threading, "set_intra_op_parallelism_threads", asked.append)
     monkeypatch.setattr(tf.config.threading, "set_inter_op_parallelism_threads", asked.append)
     monkeypatch.setenv(name, "7")
-    hold_tensorflow()
+    limit_tensorflow()
     assert asked == []
     monkeypatch.delenv(name)
     monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 7)
-    hold_tensorflow()
+    limit_tensorflow()
     assert asked == []
 
 
 def test_a_worker_whose_tensorflow_has_started_goes_on(worker):
     tf.constant(1.0)
     before = threads()
-    hold_tensorflow()
+    limit_tensorflow()
     assert threads() == before
+
+
+def test_a_limit_of_ours_does_not_decide_how_a_network_is_compiled(monkeypatch):
+    usual = _compiled._cores()
+    monkeypatch.setattr(tf.config.threading, "get_intra_op_parallelism_threads", lambda: 1)
+    assert _compiled._cores() == 1  # the user's own
+    monkeypatch.setattr(_share, "_limit", 1)
+    assert _compiled._cores() == usual
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "1")
+    assert _compiled._cores() == 1
 
 
 def fit_and_look():

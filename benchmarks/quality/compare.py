@@ -92,8 +92,10 @@ def collect(
     return Cells(pd.DataFrame(list(lines.values()), columns=columns), says, base, versions, failed)
 
 
-def with_stored(cells: Cells, file: Path) -> Cells:
+def with_stored(cells: Cells, file: Path, models: Sequence[str] | None = None) -> Cells:
     """Return the cells with the fits that a CSV file holds of further models, on the tables and splits at hand.
+
+    `models` leaves others than these out.
 
     The file has the columns of `Cells.frame`. Models that the cells have stay as they are. What is stored is taken at
     its word: nobody checks that its tables are those of today.
@@ -101,13 +103,15 @@ def with_stored(cells: Cells, file: Path) -> Cells:
     fits = cells.frame[["table", "seed"]].drop_duplicates()
     stored = pd.read_csv(file)[list(cells.frame.columns)]
     stored = stored[~stored["model"].isin(cells.frame["model"])].merge(fits, on=["table", "seed"])
-    models = {name: adapters.model_of(name) for name in stored["model"].unique()}
+    if models:
+        stored = stored[stored["model"].isin(models)]
+    added = {name: adapters.model_of(name) for name in stored["model"].unique()}
     return replace(
         cells,
         frame=pd.concat([cells.frame, stored], ignore_index=True),
-        says=cells.says | {name: model.says for name, model in models.items()},
-        base=cells.base | {name: model.base for name, model in models.items() if model.base},
-        stored=sorted(models),
+        says=cells.says | {name: model.says for name, model in added.items()},
+        base=cells.base | {name: model.base for name, model in added.items() if model.base},
+        stored=sorted(added),
     )
 
 

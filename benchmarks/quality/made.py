@@ -39,14 +39,16 @@ def long_counts(rng: np.random.Generator) -> Made:
     return X, ((X[:, 0] >= 12) & (X[:, 1] < 30)) | (X[:, 2] >= 150)
 
 
-MAKERS: dict[str, Callable[[np.random.Generator], Made]] = {
-    "made_outer_percent": outer_percent,
-    "made_rare_rule": rare_rule,
-    "made_long_counts": long_counts,
+MAKERS: dict[str, tuple[Callable[[np.random.Generator], Made], int]] = {
+    "made_outer_percent": (outer_percent, 1),
+    "made_rare_rule": (rare_rule, 2),
+    "made_long_counts": (long_counts, 0),
 }
+"""Each table's function and its seed."""
 
 
 def columns_and_labels(name: str) -> tuple[pd.DataFrame, NDArray[np.int8]]:
     """Return a table of `MAKERS`, the same each time."""
-    X, y = MAKERS[name](np.random.default_rng(sorted(MAKERS).index(name)))
+    make, seed = MAKERS[name]
+    X, y = make(np.random.default_rng(seed))
     return pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])]), y.astype(np.int8)

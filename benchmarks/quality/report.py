@@ -53,7 +53,7 @@ def make(
     """
     cells = collect(folder, models, tables, seeds)
     if peers is not None:
-        cells = with_stored(cells, peers)
+        cells = with_stored(cells, peers, models)
     binary = cells.frame[cells.frame["n_labels"] == 0]
     if base not in set(cells.frame["model"]):
         raise ValueError(f"There is no answer of {base!r} in {folder}; run it first, as ratios refer to it.")

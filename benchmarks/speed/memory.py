@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import data
@@ -106,7 +107,8 @@ def measure(rows: int, columns: int, dtype: str, options: dict[str, Any], stages
 def in_new_process(arguments: list[str]) -> dict[str, Any]:
     """Return what `measure` gives in a fresh Python."""
     command = [sys.executable, "-m", "benchmarks.speed.memory", "--here", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
 

@@ -97,13 +97,15 @@ def best_of(ask, repeats):
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", nargs="*", help="these questions only")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     asked = questions(options.rows)
+    if unknown := set(options.only or ()) - set(asked):
+        parser.error(f"unknown questions {sorted(unknown)}; there are {', '.join(asked)}")
     print(f"| question of {options.rows} rows | ms | CPU ms | |\n|---|---|---|---|")
     slow = []
     for name in options.only or asked:

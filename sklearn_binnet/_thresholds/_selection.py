@@ -208,9 +208,9 @@ def stable_z(problem: Problem, optima: Floats) -> float:
 
     For pure costs the step goes all the way to the Bayes threshold on recalibrated probabilities. For other
     objectives it goes two thirds of the way to the mean of the smooth rules, but is at most one bootstrap
-    standard deviation long. Beyond `FADE_ROWS` rows of each class the step shrinks with the root of their number:
-    the smooth rules have a bias that does not, so that the curve decides where the data are many. There the step for
-    costs is limited too, the closer to one standard deviation the more rows there are.
+    standard deviation long. From `FADE_ROWS` rows of each class on, s = sqrt(FADE_ROWS / rows) is below 1: the step
+    for costs is limited to 1 / (1 - s) standard deviations, and then every step is multiplied by s. The smooth rules
+    have a bias that does not vanish as rows grow, so that the curve decides where the data are many.
 
     References
     ----------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import importlib.metadata
 import itertools
@@ -33,7 +34,7 @@ _FLAG = "--tf_xla_persistent_cache_directory="
 _TENSORFLOW = ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly", "tf-nightly-cpu")
 LIMIT = 512 << 20
 """Bytes of all stored files."""
-_ROOM = 1 << 20
+_FREE_BYTES_NEEDED = 1 << 20
 """Bytes that must be free for a program to be written."""
 _OLD_RUN = 2 * 24 * 3600.0
 _Result = TypeVar("_Result")
@@ -63,9 +64,9 @@ def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
     RuntimeError
         If TensorFlow has been imported already.
     ValueError
-        If the folder can't be made or written to, if the subfolder belongs to another user or is open to others, or if
-        `TF_XLA_FLAGS` names another cache. Where the environment variable asks for such a cache, a warning says so, and
-        training goes on without it.
+        If the folder can't be found, made or written to, if the subfolder belongs to another user or is open to others,
+        or if `TF_XLA_FLAGS` names another cache. Where the environment variable asks for such a cache, a warning says
+        so, and training goes on without it.
 
     Warns
     -----
@@ -91,7 +92,7 @@ def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
             f"TF_XLA_FLAGS already names a cache, {others[0].removeprefix(_FLAG)!r}. Remove that flag, or do without "
             "set_compile_cache."
         )
-    made = None if folder is None else CompileCache(Path(folder).expanduser().absolute())
+    made = None if folder is None else CompileCache(_whole_path(folder))
     if _active is not None:
         _active.close()
     _active = made
@@ -101,10 +102,7 @@ def set_compile_cache(folder: str | os.PathLike[str] | None) -> None:
     else:
         os.environ[VARIABLE] = str(made.folder)
         flags.append(f"{_FLAG}{made.run_folder}")
-    if flags:
-        os.environ["TF_XLA_FLAGS"] = " ".join(flags)
-    else:
-        os.environ.pop("TF_XLA_FLAGS", None)
+    _set_flags(flags)
 
 
 def follow_environment() -> None:
@@ -112,6 +110,8 @@ def follow_environment() -> None:
     folder = os.environ.get(VARIABLE)
     if not folder or _active is not None:
         return
+    # Without a cache of this process, TensorFlow would write into the folder of the process that started it.
+    _set_flags([flag for flag in _flags() if not (flag.startswith(_FLAG) and _inherited(flag))])
     if "tensorflow" in sys.modules:
         warnings.warn(
             f"{VARIABLE} is set, but TensorFlow was imported before sklearn_binnet, so that compiled programs are not "
@@ -122,7 +122,7 @@ def follow_environment() -> None:
         return
     try:
         set_compile_cache(folder)
-    except ValueError as error:
+    except (ValueError, RuntimeError, OSError) as error:
         warnings.warn(f"{VARIABLE} is set, but compiled programs are not kept: {error}", RuntimeWarning, stacklevel=3)
 
 
@@ -181,11 +181,15 @@ class CompileCache:
             try:
                 with self._names(digest):
                     result = call()
-            except Exception:  # TensorFlow says in many ways that it cannot use a file, or write one
+            except Exception as error:  # TensorFlow says in many ways that it cannot use a file, or write one
+                full = not self.takes_files()
+                if not full and _is_full_disk(error):  # there is room for a small program, but not for this one
+                    self._warn_of_full_disk(error)
+                    full = True
                 for name in restored:  # which costs a compilation, and no more
                     (self.run_folder / name).unlink(missing_ok=True)
-                    (self._store / digest / name).unlink(missing_ok=True)
-                full = not self.takes_files()
+                    if not full:  # else the stored file may well be sound
+                        (self._store / digest / name).unlink(missing_ok=True)
                 if full and without_xla is not None:
                     return without_xla()
                 if full or not restored:
@@ -205,18 +209,21 @@ class CompileCache:
         path = self.run_folder / "room"
         try:
             try:
-                path.write_bytes(bytes(_ROOM))
+                path.write_bytes(bytes(_FREE_BYTES_NEEDED))
             finally:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            warnings.warn(
-                f"The compile cache can't be written to ({error}), so that this network is trained without XLA: it may "
-                "take longer, and differ in the last digits. Make room, or do without the cache.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            self._warn_of_full_disk(error)
             return False
         return True
+
+    def _warn_of_full_disk(self, error: Exception) -> None:
+        warnings.warn(
+            f"The compile cache can't be written to ({error}), so that this network is trained without XLA: it may "
+            "take longer, and differ in the last digits. Make room, or do without the cache.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
     @contextlib.contextmanager
     def _names(self, digest: str) -> Iterator[None]:
@@ -250,7 +257,9 @@ class CompileCache:
                         restored.append(name)
                     else:
                         path.unlink()
-                except OSError:  # another process may have deleted it
+                except OSError:  # another process may have deleted it, or the disk is full and the copy cut short
+                    with contextlib.suppress(OSError):
+                        (self.run_folder / name).unlink(missing_ok=True)
                     continue
         return restored
 
@@ -361,6 +370,31 @@ def _flags() -> list[str]:
     return os.environ.get("TF_XLA_FLAGS", "").split()
 
 
+def _set_flags(flags: list[str]) -> None:
+    if flags:
+        os.environ["TF_XLA_FLAGS"] = " ".join(flags)
+    else:
+        os.environ.pop("TF_XLA_FLAGS", None)
+
+
+def _whole_path(folder: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(folder).expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # no home directory, or the working directory was deleted
+        raise ValueError(
+            f"the compile cache needs a folder that can be found, but {str(folder)!r} can't be ({error}). Give the "
+            "whole path of a folder."
+        ) from error
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """Return whether TensorFlow says that the disk, or the user's part of it, is full."""
+    import tensorflow as tf
+
+    full = [os.strerror(getattr(errno, name)) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name)]
+    return isinstance(error, tf.errors.OpError) and any(text in str(error) for text in full)
+
+
 def _last_folder() -> str:
     return "" if _active is None else str(_active.run_folder)
 
@@ -374,8 +408,12 @@ def _after_fork() -> None:
     """Give a forked process a folder of its own, if TensorFlow has not yet read where it is."""
     global _active
     if _active is not None and "tensorflow" not in sys.modules:
-        folder, _active = _active.folder, None
-        set_compile_cache(folder)
+        parent, _active = _active, None
+        _set_flags([flag for flag in _flags() if flag != f"{_FLAG}{parent.run_folder}"])
+        try:
+            set_compile_cache(parent.folder)
+        except ValueError as error:
+            warnings.warn(f"Compiled programs are not kept in this process: {error}", RuntimeWarning, stacklevel=2)
 
 
 _active: CompileCache | None = None

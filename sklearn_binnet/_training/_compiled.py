@@ -29,6 +29,7 @@ from sklearn_binnet._training._schedule import (
     epochs_until_heard,
     step_rates,
 )
+from sklearn_binnet._training._share import threads_of_user
 from sklearn_binnet._training._types import VALIDATION_BLOCK, Data, EpochReport, Member, Network, Settings, Trained
 
 _JUDGES = 2
@@ -63,10 +64,11 @@ def xla_pays(members: Sequence[Member], settings: Settings) -> bool:
 
 
 def _cores() -> int:
-    """Return how many cores TensorFlow may use for one operation."""
-    import tensorflow as tf
+    """Return how many cores the user lets TensorFlow use for one operation.
 
-    held = tf.config.threading.get_intra_op_parallelism_threads() or int(os.environ.get("TF_NUM_INTRAOP_THREADS", 0))
+    The share of a worker of joblib does not count: the same training takes the same way with any `n_jobs`.
+    """
+    held = threads_of_user()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(held, cores) if held > 0 else cores
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -38,6 +40,10 @@ def _is_lack_of_memory(error: Exception) -> bool:
         return False
     import tensorflow as tf
 
+    # TensorFlow has the same name for a full disk and for too many open files, which no smaller batch mends.
+    others = [name for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE") if hasattr(errno, name)]
+    if any(os.strerror(getattr(errno, name)) in str(error) for name in others):
+        return False
     # XLA reports what its own allocator lacks as an internal error with TensorFlow's name for it in the text.
     return isinstance(error, tf.errors.ResourceExhaustedError) or (
         isinstance(error, tf.errors.OpError) and "RESOURCE_EXHAUSTED" in str(error)

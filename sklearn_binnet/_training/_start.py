@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sklearn_binnet._training._share import hold_tensorflow
+from sklearn_binnet._training._share import limit_tensorflow
 
 _LEVEL, _BACKEND = "TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"
 _LOG_LINE = re.compile(
@@ -53,7 +53,7 @@ def start_keras() -> None:
 def _hold(keras: Any) -> None:
     """Hold TensorFlow to this process's share of the cores, if Keras runs on it."""
     if keras.backend.backend() == "tensorflow":
-        hold_tensorflow()
+        limit_tensorflow()
 
 
 def _refuse_backend(backend: str) -> None:
