@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import (
@@ -12,8 +13,12 @@ from sklearn.model_selection import (
     StratifiedKFold,
     TimeSeriesSplit,
 )
+from sklearn.utils.fixes import parse_version
 
 from sklearn_binnet._folds import given_folds, left_out_folds, one_fold
+
+DRAWS_EQUAL_GROUPS = parse_version(sklearn.__version__) >= parse_version("1.8")
+"""Whether scikit-learn's seed tells groups with the same labels apart; older ones deal them out in one order."""
 
 
 def column(labels):
@@ -83,7 +88,8 @@ def test_the_seed_draws_the_folds():
 
     for groups in (None, THREES):
         assert held_out(groups, 0) == held_out(groups, 0)
-        assert held_out(groups, 0) != held_out(groups, 1)
+        if groups is None or DRAWS_EQUAL_GROUPS:
+            assert held_out(groups, 0) != held_out(groups, 1)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +193,8 @@ def test_folds_that_give_no_out_of_fold_probabilities_are_refused(cv, groups, n_
 
 
 def test_a_split_that_leaves_one_class_is_refused():
-    """Group 4 holds all negatives but one, so that scikit-learn puts the other two groups into one fold."""
-    targets, groups = column([1, 1, 1, 0, 0, 0]), np.array([4, 1, 4, 0, 4, 4])
+    """With this seed scikit-learn puts the group of both classes beside that of negatives, so one fold has one class."""
+    targets, groups = column([0, 0, 0, 0, 1, 1]), np.array([0, 0, 4, 0, 4, 1])
     with pytest.raises(ValueError, match=r"`groups` cannot be split into 2 folds .* n_estimators=2"):
         left_out_folds(targets, groups, 2, 0, tell_of_fewer=False)
     with pytest.raises(ValueError, match=r"`groups` cannot be split into 2 folds"):
