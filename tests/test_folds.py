@@ -193,7 +193,7 @@ def test_folds_that_give_no_out_of_fold_probabilities_are_refused(cv, groups, n_
 
 
 def test_a_split_that_leaves_one_class_is_refused():
-    """With this seed scikit-learn puts the group of both classes beside that of negatives, so one fold has one class."""
+    """scikit-learn puts the group of both classes beside that of negatives, and the other fold has one class."""
     targets, groups = column([0, 0, 0, 0, 1, 1]), np.array([0, 0, 4, 0, 4, 1])
     with pytest.raises(ValueError, match=r"`groups` cannot be split into 2 folds .* n_estimators=2"):
         left_out_folds(targets, groups, 2, 0, tell_of_fewer=False)
