@@ -123,7 +123,7 @@ def test_nothing_opens_a_connection(tmp_path, monkeypatch):
             asked.append(address)
             raise OSError("no network in this test")
 
-        connect_ex = bind = connect
+        connect_ex = connect
 
     def refuse(*address, **options):
         asked.append(address)
