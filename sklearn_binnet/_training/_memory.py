@@ -21,7 +21,7 @@ def explaining_lack_of_memory(message: Callable[[], str]) -> Iterator[None]:
         yield
     except OutOfMemory:
         raise
-    except Exception as error:
+    except Exception as error:  # TensorFlow has several errors for a lack of memory; any other goes on
         if not _is_lack_of_memory(error):
             raise
         text = message()
