@@ -64,8 +64,10 @@ E0000 00:00:1795594244.066168   32225 memory.cc:1] out of memory
     assert worth_showing(broken_driver) == broken_driver
 
 
-def test_another_backend_of_keras_is_refused():
-    done = run(FIT, KERAS_BACKEND="jax")
+@pytest.mark.parametrize("backend", ["jax", "numpy", "torch"])
+def test_another_backend_of_keras_is_refused(backend):
+    done = run(FIT, KERAS_BACKEND=backend)
     assert done.returncode == 1
-    assert "RuntimeError: sklearn_binnet trains networks with TensorFlow, but Keras' backend is 'jax'" in done.stderr
+    refused = "RuntimeError: sklearn_binnet trains networks with TensorFlow, but Keras' backend is"
+    assert f"{refused} '{backend}'" in done.stderr
     assert "KERAS_BACKEND=tensorflow" in done.stderr
