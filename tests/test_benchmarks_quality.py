@@ -398,20 +398,29 @@ class TestCompare:
     def test_limits(self):
         base = np.linspace(1, 2, 12)
         lines = limits.judge(comparison(hgb=base, ours=base * 0.87, far=base * 2), "hgb", "ours")
-        assert lines[0] == "- log-loss at most 0.86 times hgb's: **missed** (0.870)"
-        assert lines[1] == "- 1 - AUC at most 0.90 times hgb's: met (0.870)"
+        assert lines[0] == "- log-loss at most 0.820 times hgb's: **missed** (0.870)"
+        assert lines[1] == "- 1 - AUC at most 0.816 times hgb's: **missed** (0.870)"
         assert lines[3] == "- first in mean rank, log-loss: met (1.00; hgb 2.00)"
-        assert "missed" not in "".join(lines[1:])
+        assert "missed" not in "".join(lines[2:])
+        near = limits.judge(comparison(hgb=base, ours=base * 0.81, far=base * 2), "hgb", "ours")
+        assert "missed" not in "".join(near)
         tied = limits.judge(comparison(hgb=base, ours=base, far=base * 1.5), "hgb", "ours")
         assert tied[4] == "- first in mean rank, AUC: **missed** (1.50; hgb 1.50)"
-        worse = limits.judge(comparison(hgb=base, ours=[1.2, *base[1:]]), "hgb", "ours")
-        assert worse[6] == "- no table with log-loss more than 10 % above hgb's: **missed** (t0)"
-        slow = limits.judge(comparison(hgb=base + 9, ours=base + 1), "hgb", "ours")
-        assert slow[7] == "- at most 2.0 CPU seconds for a warm fit, median: **missed** (2.50)"
+        worse = limits.judge(comparison(hgb=base, ours=[1.06, *base[1:]]), "hgb", "ours")
+        assert worse[6] == "- no table with log-loss more than 5 % above hgb's: **missed** (t0)"
+        slow = limits.judge(comparison(hgb=base + 99, ours=[*base[1:] + 3, 16]), "hgb", "ours")
+        assert slow[7] == "- at most 4.0 CPU seconds for a warm fit, median: **missed** (4.59)"
+        assert slow[8] == "- at most 15.0 CPU seconds for a warm fit, slowest table: **missed** (16.00)"
 
     def test_limits_of_several_labels(self):
         lines = limits.judge_labels(comparison(hgb=[0.5], ours=[0.45], mlp=[0.44]), "ours")
         assert [("met" in line, "hgb" in line) for line in lines] == [(True, True)] * 2 + [(False, False)] * 2
+        yeast = comparison(ours=[0.35])
+        yeast.tables[:] = ["ml_yeast"]
+        assert limits.judge_labels(yeast, "ours") == [
+            "- log-loss at most 0.43: met (0.3500)",
+            "- 1 - macro AUC at most 0.288: **missed** (0.3500)",
+        ]
 
     def test_our_raw_model_takes_the_place_of_its_base(self):
         frame = self.frame(hgb={"t0": [0], "t1": [0]}, native={"t1": [0]}, other={"t1": [0]})

@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.special import expit
 
 from sklearn_binnet._networks import _cores
@@ -162,3 +163,31 @@ def test_pickle_holds_each_weight_once():
     state = pickle.dumps(fitted)
     assert len(state) < 1.1 * sum(w.nbytes for w in fitted.weights[0])
     np.testing.assert_array_equal(pickle.loads(state).logits(X), before)
+
+
+@pytest.mark.parametrize("sizes", [(), (6, 5)])
+@pytest.mark.parametrize("n_levels", [(), (0, 0, 40, 0, 50)])
+def test_what_is_trained_has_the_results_and_gradients_of_stock_layers(sizes, n_levels):
+    levels = np.random.default_rng(1).integers(-1, 40, size=X.shape)
+    rows = np.where(np.array(n_levels or (0,) * 5) > 0, levels, X)
+    encoder = ColumnEncoder.fit("piecewise_linear", rows, n_bins=8, n_levels=n_levels, max_one_hot=32)
+    n_inputs = encoder.n_encoded - len(encoder.embedding_sizes)
+    spec = Spec(n_inputs, sizes, "selu", False, 2, scales_columns=True, embedding_sizes=encoder.embedding_sizes)
+    net = BuiltinNetwork(spec, (0.0,) * len(sizes), encoder)
+    assert len(encoder.embedding_sizes) == sum(n > 0 for n in n_levels)
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(scale=0.1, size=w.shape).astype(np.float32) for w in net.initial_weights(0)]
+    encoded, pull = encoder.transform(rows), rng.normal(size=(len(rows), 2)).astype(np.float32)
+    inputs = keras.Input((encoder.n_encoded,))
+    results, gradients = [], []
+    for model in (net.build(), keras.Model(inputs, net.logits(inputs))):
+        assert [tuple(v.shape) for v in model.weights] == [w.shape for w in weights]
+        model.set_weights(weights)
+        with tf.GradientTape() as tape:
+            outputs = model(encoded)
+        gradients.append(tape.gradient(outputs, [v.value for v in model.trainable_weights], pull))
+        results.append(outputs.numpy())
+    np.testing.assert_allclose(*results, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(results[0], net.fitted([weights]).logits(rows), rtol=1e-4, atol=1e-4)
+    for ours, stock in zip(*gradients, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=1e-3, atol=1e-3)

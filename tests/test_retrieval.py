@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -15,7 +16,7 @@ from sklearn_binnet._fit import fit_shares, fit_temperatures
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
 from sklearn_binnet._networks._encoder import ColumnEncoder
-from sklearn_binnet._networks._retrieval import RetrievalNetwork, condensed
+from sklearn_binnet._networks._retrieval import RetrievalNetwork, _vote_sums, condensed
 from sklearn_binnet._training._types import Data
 from tests.small import X, Y, y
 
@@ -58,6 +59,25 @@ def brute_force(member, odds, family, X_train, votes, rows, places=None):
     a = np.exp(10 * pace * pseudo_count)
     yes, no = np.split(sums, 2, axis=1)
     return np.log(yes + a * expit(odds)) - np.log(no + a * expit(-odds))
+
+
+@pytest.mark.parametrize("n_votes", [2, 6])
+def test_gradient_of_votes_is_the_one_that_tensorflow_derives(n_votes):
+    rng = np.random.default_rng(0)
+    z, c = rng.normal(size=(5, 4)), rng.normal(size=(9, 4))
+    c[:2], z[4] = z[:2], c[7]  # the first two are the same rows, the last one is a copy of a candidate
+    z, c = tf.constant(z, tf.float32), tf.constant(c, tf.float32)
+    votes = tf.constant(rng.random((9, n_votes)), tf.float32)
+    others = tf.constant(np.arange(5)[:, None] != np.r_[0, 1, 10:17], tf.float32)
+    pull = tf.constant(rng.normal(size=(5, n_votes)), tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([z, c])
+        ours = _vote_sums(z, c, votes, others)
+        squares = tf.reduce_sum((z[:, None] - c[None]) ** 2, 2)
+        theirs = tf.matmul(tf.exp(-tf.sqrt(tf.maximum(squares, 1e-6))) * others, votes)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    for ours_at, theirs_at in zip(tape.gradient(ours, [z, c], pull), tape.gradient(theirs, [z, c], pull), strict=True):
+        np.testing.assert_allclose(ours_at, theirs_at, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("which", ["fitted", "several"])

@@ -7,6 +7,7 @@ The engine trains it as a Keras model of stock layers; after the fit it is array
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,6 +100,56 @@ class Spec:
         return Folded([e @ part for e, part in zip(embeddings, parts[1:], strict=True)], layers)
 
 
+@functools.cache
+def _first_layer() -> Any:
+    import keras
+
+    class FirstLayer(keras.layers.Layer):
+        """Factors of columns, embeddings and the first Dense layer: factors scale its kernel, and not the rows.
+
+        So their gradient follows from the kernel's; through the rows it would be one more product of that size.
+        """
+
+        def __init__(
+            self,
+            n_inputs: int,
+            embedding_sizes: Sequence[int],
+            embedding_dims: Sequence[int],
+            units: int,
+            activation: str | None,
+            **kwargs: Any,
+        ) -> None:
+            super().__init__(**kwargs)
+            self.n_inputs, self.units, self.activation = n_inputs, units, activation
+            self.embedding_sizes, self.embedding_dims = tuple(embedding_sizes), tuple(embedding_dims)
+
+        def build(self, input_shape: Any) -> None:
+            sizes = zip(self.embedding_sizes, self.embedding_dims, strict=True)
+            self.scale = self.add_weight(shape=(self.n_inputs,), name="scale")
+            self.tables = [self.add_weight(shape=size, name=f"embedding_{i}") for i, size in enumerate(sizes)]
+            self.kernel = self.add_weight(shape=(self.n_inputs + sum(self.embedding_dims), self.units), name="kernel")
+            self.bias = self.add_weight(shape=(self.units,), name="bias")
+
+        def get_config(self) -> dict[str, Any]:
+            names = "n_inputs", "embedding_sizes", "embedding_dims", "units", "activation"
+            return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+        def call(self, inputs: Any) -> Any:
+            ops, n = keras.ops, self.n_inputs
+            x = inputs[:, :n] if self.tables else inputs
+            kernel = ops.convert_to_tensor(self.kernel)
+            out = ops.matmul(x, (constants.SCALE_FACTOR * self.scale)[:, None] * kernel[:n]) + self.bias
+            start = n
+            for i, (table, size) in enumerate(zip(self.tables, self.embedding_sizes, strict=True)):
+                level = ops.cast(inputs[:, n + i], "int32")
+                end = start + self.embedding_dims[i]
+                out = out + ops.matmul(ops.matmul(ops.one_hot(level, size), table), kernel[start:end])
+                start = end
+            return keras.activations.get(self.activation)(out)
+
+    return FirstLayer
+
+
 @stored
 @dataclass(frozen=True)
 class BuiltinNetwork:
@@ -141,7 +192,7 @@ class BuiltinNetwork:
         import keras
 
         inputs = keras.Input((self.encoder.n_encoded,))
-        return keras.Model(inputs, self.logits(inputs))
+        return keras.Model(inputs, self.logits(inputs, training=True))
 
     def without_rows(self) -> BuiltinNetwork:
         """Return the network: it holds no rows."""
@@ -158,8 +209,34 @@ class BuiltinNetwork:
         inner = keras.Model(before, logits)
         return model, inner.weights
 
-    def logits(self, inputs: Any) -> Any:
-        """Return the Keras tensor of logits from that of encoded columns."""
+    def logits(self, inputs: Any, training: bool = False) -> Any:
+        """Return the Keras tensor of logits from that of encoded columns.
+
+        The layers are stock ones. For training the first of them are one layer, whose weights and results are theirs.
+        """
+        import keras
+
+        spec = self.spec
+        one = training and spec.scales_columns
+        x = inputs if one else self._columns(inputs)
+
+        def dense(x: Any, units: int, activation: str | None, name: str) -> Any:
+            if one and x is inputs:
+                shape = spec.n_inputs, spec.embedding_sizes, spec.embedding_dims
+                return _first_layer()(*shape, units, activation, name=name)(x)
+            return keras.layers.Dense(units, activation, name=name)(x)
+
+        for i, (units, rate) in enumerate(zip(spec.hidden_layer_sizes, self.dropout, strict=True)):
+            x = dense(x, units, spec.activation, f"hidden_{i}")
+            if spec.batch_normalization:
+                momentum, epsilon = constants.BN_MOMENTUM, constants.BN_EPSILON
+                x = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"norm_{i}")(x)
+            if rate > 0:
+                x = keras.layers.Dropout(rate, name=f"dropout_{i}")(x)
+        return dense(x, spec.n_labels, None, "logit")
+
+    def _columns(self, inputs: Any) -> Any:
+        """Return the Keras tensor of what the first Dense layer gets: scaled columns and embedded categories."""
         import keras
 
         spec = self.spec
@@ -173,15 +250,7 @@ class BuiltinNetwork:
             level = keras.ops.cast(inputs[:, spec.n_inputs + i], "int32")
             one_hot = keras.ops.one_hot(level, size)
             parts.append(keras.layers.Dense(dim, use_bias=False, name=f"embedding_{i}")(one_hot))
-        x = keras.layers.Concatenate(name="inputs")(parts) if len(parts) > 1 else x
-        for i, (units, rate) in enumerate(zip(spec.hidden_layer_sizes, self.dropout, strict=True)):
-            x = keras.layers.Dense(units, spec.activation, name=f"hidden_{i}")(x)
-            if spec.batch_normalization:
-                momentum, epsilon = constants.BN_MOMENTUM, constants.BN_EPSILON
-                x = keras.layers.BatchNormalization(momentum=momentum, epsilon=epsilon, name=f"norm_{i}")(x)
-            if rate > 0:
-                x = keras.layers.Dropout(rate, name=f"dropout_{i}")(x)
-        return keras.layers.Dense(spec.n_labels, name="logit")(x)
+        return keras.layers.Concatenate(name="inputs")(parts) if len(parts) > 1 else x
 
     def losses(self, y: Any, outputs: Any) -> Any:
         """Return the cross-entropy of every label."""

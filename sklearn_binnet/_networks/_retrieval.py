@@ -43,6 +43,8 @@ in NumPy and in Keras."""
 _BEYOND = 16.0
 """Rows further outside than this are moved inwards: exp(-16) of a vote is nothing either way."""
 _LEAST = 1e-30
+_LEAST_SQUARE = 1e-6
+"""Of a distance in training: the square root has no slope at 0."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class RetrievalNetwork:
         )
         spec = self.odds.spec
         vote = _vote_layer()(spec.n_inputs, spec.embedding_sizes, self.n_labels, name="vote")
-        return keras.Model([rows, *beside], vote([self.odds.logits(rows), rows, *beside]))
+        return keras.Model([rows, *beside], vote([self.odds.logits(rows, training=True), rows, *beside]))
 
     def without_rows(self) -> RetrievalNetwork:
         """Return the architecture alone."""
@@ -242,13 +244,38 @@ def _log_add(a: Any, b: Any) -> Any:
 def _vote_sums(z: Any, c: Any, votes: Any, others: Any) -> Any:
     """Return the sums (batch, 2 L) of `votes` (C, 2 L), weighed by exp(-distance) of rows z to candidates c.
 
-    `others` (batch, C) is 0 where both are the same row. A gradient written by hand would be no quicker under XLA.
+    `others` (batch, C) is 0 where both are the same row. The gradient is written by hand: the products that TensorFlow
+    derives turn a matrix (batch, C) over or have two columns, and XLA takes five times as long for those.
     """
     import tensorflow as tf
 
-    squares = tf.reduce_sum(z * z, 1)[:, None] + tf.reduce_sum(c * c, 1)[None]
-    distance = tf.sqrt(tf.maximum(squares - 2.0 * tf.matmul(z, c, transpose_b=True), 1e-6))
-    return tf.matmul(tf.exp(-distance) * others, votes)
+    @tf.custom_gradient
+    def sums(z: Any, c: Any) -> Any:
+        squares = tf.reduce_sum(z * z, 1)[:, None] + tf.reduce_sum(c * c, 1)[None]
+        squares -= 2.0 * tf.matmul(z, c, transpose_b=True)
+        distance = tf.sqrt(tf.maximum(squares, _LEAST_SQUARE))
+        near = tf.exp(-distance) * others
+
+        def gradient(upstream: Any) -> tuple[Any, Any]:
+            pull = _outer(upstream, votes) * near / distance
+            pull = tf.where(squares > _LEAST_SQUARE, pull, 0.0)
+            of_rows = tf.matmul(pull, c) - tf.reduce_sum(pull, 1)[:, None] * z
+            # With a column of ones, so that XLA does not turn `pull` over instead of the rows.
+            moved = tf.matmul(tf.transpose(tf.concat([z, tf.ones_like(z[:, :1])], 1)), pull)
+            return of_rows, tf.transpose(moved[:-1]) - moved[-1][:, None] * c
+
+        return tf.matmul(near, votes), gradient
+
+    return sums(z, c)
+
+
+def _outer(a: Any, b: Any) -> Any:
+    """Return the product of a (n, k) and b (m, k) over k, (n, m); of two columns as sums, which XLA fuses."""
+    import tensorflow as tf
+
+    if a.shape[1] > 2:
+        return tf.matmul(a, b, transpose_b=True)
+    return a[:, :1] * b[None, :, 0] + a[:, 1:] * b[None, :, 1]
 
 
 # ---------------------------------------------------------------------- after the fit
