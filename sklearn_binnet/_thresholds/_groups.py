@@ -211,15 +211,11 @@ def _interval(groups: GroupCounts, rate: str, bound: Constraint, alpha: float) -
         return shares, shares, shares
     tail = _tail(alpha, len(sizes))
     nodes = np.sin(np.linspace(0, np.pi / 2, NODES)) ** 2  # closer together where bounds bend
-    low, high = (
-        np.array(
-            [
-                np.interp(share, nodes, clopper_pearson(nodes * size, size, tail, side))
-                for share, size in zip(shares, sizes, strict=True)
-            ]
-        )
-        for side in ("lower", "upper")
-    )
+    low, high = np.empty_like(shares), np.empty_like(shares)
+    for place, (share, size) in enumerate(zip(shares, sizes, strict=True)):
+        bound = clopper_pearson(nodes * size, size, tail, "lower")
+        low[place] = np.interp(share, nodes, bound)
+        high[place] = 1 - np.interp(1 - share, nodes, bound)  # the lower bound of the other rows, turned around
     return shares, low, high
 
 
