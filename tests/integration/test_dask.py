@@ -114,13 +114,11 @@ def test_the_messages_of_a_search_are_counted(monkeypatch, capsys):
 
     messages = pytest.importorskip("benchmarks.messages", reason="benchmarks are not part of the source archive")
     monkeypatch.setattr(TCP, "write", TCP.write)  # what the command puts in its place goes away with the test
-    monkeypatch.setattr(TCP, "noted", [], raising=False)
-    del TCP.noted
     messages.main(rows=60, folds="arrays", workers=2, dry=True)  # a single one would not be asked
+    del TCP.noted
     title, took, _, *lines = capsys.readouterr().out.splitlines()
     assert title.startswith("60 rows x 20 columns")
     assert took.startswith("20 fits: ")
     kinds = {line[:50].strip(): line[50:].split() for line in lines}
     assert sum(int(cells[0]) for kind, cells in kinds.items() if "compute-task" in kind) >= 5  # some may share one
     assert all(int(cell.replace(",", "")) > 0 for cells in kinds.values() for cell in cells[:3])
-    del TCP.noted
