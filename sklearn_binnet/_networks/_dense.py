@@ -25,8 +25,8 @@ PRODUCT = 1 << 18
 """Multiplications of a product at most. From twice as many on, OpenBLAS takes a second thread."""
 _MIN_UNITS = 16
 _BLOCK_VALUES = 1 << 17
-"""Outputs of the widest layer at once, over all networks: they stay in a core's own cache. Twice as many where the first
-layer is looked up, which takes more calls a block."""
+"""Outputs of the widest layer at once, over all networks: they stay in a core's own cache. Twice as many where the
+first layer is looked up, which takes more calls a block."""
 
 Array = NDArray[np.float32]
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
