@@ -171,13 +171,13 @@ def test_confidence_asks_the_bounds_to_keep_the_tolerance():
 
 
 def test_the_report_counts_every_row_by_its_weight():
-    """Down to the lowest scores, where one heavy row of each class stands in every group."""
+    """Down to the lowest score of each group, at which one heavy row of each class stands."""
     rng = np.random.default_rng(1)
     groups, scores = np.repeat([0, 1], 150), rng.permutation(300) / 300
     labels, weight = rng.random(300) < 0.2 + 0.6 * scores, rng.uniform(0.2, 2.0, 300)
     for name in (0, 1):
         lowest = np.flatnonzero(groups == name)[scores[groups == name].argsort()[:2]]
-        labels[lowest], weight[lowest] = [True, False], 5.0
+        labels[lowest], weight[lowest], scores[lowest] = [True, False], 5.0, scores[lowest[0]]
     curves = [ThresholdCurve.from_scores(labels[groups == g], scores[groups == g], weight[groups == g]) for g in (0, 1)]
     pooled = ThresholdCurve.from_scores(labels, scores, weight)
     asked = [Constraint(PARITY_METRICS["equalized_odds"], False, 0.9)]

@@ -236,10 +236,12 @@ def test_weights_reach_every_fit():
     assert Remembering.fits == [(len(rows), pytest.approx(weight[rows].sum())) for rows in every]
 
 
-def test_the_seed_draws_the_rows_that_are_held_out():
-    """One split of a share of the rows; the global random state has no say."""
+@pytest.mark.parametrize("groups", [None, np.arange(len(Y)) // 2])
+def test_the_seed_draws_the_rows_that_are_held_out(groups):
+    """One split of a share of the rows or groups; the global random state has no say."""
     one, again, other = (
-        ThresholdTunerCV(LogisticRegression(), cv=0.3, random_state=seed).fit(X, Y).oof_scores_ for seed in (3, 3, 4)
+        ThresholdTunerCV(LogisticRegression(), cv=0.3, random_state=seed).fit(X, Y, groups=groups).oof_scores_
+        for seed in (3, 3, 4)
     )
     assert np.isfinite(one).sum() == 90
     np.testing.assert_array_equal(one, again)
