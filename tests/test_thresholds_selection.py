@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from scipy.stats import poisson
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_binnet import ThresholdCurve
@@ -15,6 +16,7 @@ from sklearn_binnet._thresholds import (
     METRICS,
     Problem,
     ScoreScale,
+    _problem,
     beta_calibration,
     bootstrap_optima,
     decide,
@@ -293,6 +295,30 @@ def test_scale_keeps_very_rare_probabilities_apart():
     scores = np.geomspace(1e-7, 1e-9, 1000)
     z = ScoreScale.from_scores(scores).forward(scores)
     assert len(np.unique(z)) > 980
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(["rows", "weights", "one weight", "huge"]), st.integers(1, 5), st.integers(1, 8))
+def test_samples_of_groups_are_sums_of_rows_as_often_as_their_group_is_drawn(problem, kind, size, n_bins):
+    positive, scores, _ = problem
+    weight = {"rows": 1.0, "weights": 0.1 + np.arange(len(scores)) % 3, "one weight": 0.3, "huge": 1e60}[kind]
+    weight = np.broadcast_to(weight, scores.shape)
+    groups = np.arange(len(scores)) // size
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    cuts = curve.spaced_cuts(n_bins)
+    rows = th.GroupedRows(groups, scores, weight * positive, weight * ~positive)
+    drawn = _problem._times_drawn((groups.max() + 1, 6), np.random.default_rng(0))
+    called = th.decide(scores, curve.thresholds[cuts][:, None])
+    expected = [(called * mass) @ drawn[groups] for mass in (rows.positive, rows.negative)]
+    for sums, slow in zip(rows.poisson_sums(curve, cuts, 6, np.random.default_rng(0)), expected, strict=True):
+        np.testing.assert_allclose(sums, slow.T, rtol=1e-6 if kind == "weights" else 1e-12)
+
+
+def test_numbers_drawn_for_groups_are_poisson_numbers():
+    drawn = _problem._times_drawn((400, 500), np.random.default_rng(0))
+    share = np.bincount(drawn.ravel(), minlength=5)[:5] / drawn.size
+    np.testing.assert_allclose(share, poisson.pmf(np.arange(5), 1), atol=0.004)
+    assert drawn.max() <= _problem.MOST_DRAWN
 
 
 def test_a_calibration_that_does_not_fit_moves_the_threshold_for_costs_by_little_where_rows_are_many():
