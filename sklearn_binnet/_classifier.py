@@ -157,7 +157,8 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
         1,024 that makes about 64 steps an epoch.
     epochs : int or None, default=None
         Largest number of passes over the training rows. None takes 200 for `model`. For the built-in network it takes
-        32 up to 10,000 rows, 24, 16 or 12 up to 26,666 rows, and 8 beyond, which reach the same log-loss there.
+        32 up to 10,000 rows, 24, 16 or 12 up to 26,666 rows, and 8 beyond, which reach the same log-loss there; beside
+        retrieval members it takes 16 at most. Retrieval members themselves are trained for 12 epochs at most.
     n_estimators : int or None, default=None
         Number of networks that are trained side by side. Several networks leave out one stratified fold each, and the
         mean of their log-odds is the prediction; where the rarer class has fewer rows than this, there are fewer

@@ -1,5 +1,7 @@
 """Constraints: reading, bounds, coverage, and what is said when nothing satisfies them."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,10 +14,12 @@ from sklearn_binnet._thresholds import (
     Constraint,
     Counts,
     Problem,
+    _bounds,
     argmax_threshold,
     bound_keeps,
     clopper_pearson,
     find_feasible,
+    find_metric,
     make_cost,
     metric_bound,
     parse_constraint,
@@ -37,18 +41,42 @@ def test_exact_bounds_invert_the_binomial(n, data, alpha):
     assert upper == 1 if k == n else binom.cdf(k, n, upper) == pytest.approx(alpha, abs=1e-8)
 
 
-@settings(max_examples=100, deadline=None)
-@given(problems(), st.sampled_from(["precision", "recall", "fpr", "npv"]), st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]))
-def test_a_bound_keeps_a_value_where_it_is_beyond_it(problem, name, value):
+BOUNDED = ["precision", "recall", "fpr", "npv", "accuracy", "positive_rate", "f1", "f2", "balanced_accuracy"]
+BOUNDED += ["matthews_corrcoef", "cohen_kappa", "geometric_mean", "positive_likelihood_ratio", "net_benefit@0.2"]
+
+
+def check_kept(name, counts, side, value):
+    """Compare the quick judgement of a whole curve with the bounds themselves."""
+    metric = find_metric(name)
+    bound = metric_bound(metric, counts, 0.05, side)
+    kept = bound_keeps(metric, counts, 0.05, side, value)
+    expected = bound >= value if side == "lower" else bound <= value
+    clear = ~(np.abs(bound - value) <= 1e-9)
+    np.testing.assert_array_equal(kept[clear], expected[clear])
+    exact = (bound == value) & np.isin(value, (0, 1))
+    assert kept[exact].all()
+    return expected
+
+
+@settings(max_examples=120, deadline=None)
+@given(problems(), st.sampled_from(BOUNDED), st.sampled_from([-0.1, 0.0, 0.3, 0.5, 0.9, 1.0]), st.integers(1, 40))
+def test_a_bound_keeps_a_value_where_it_is_beyond_it(problem, name, value, blocks):
     counts = ThresholdCurve.from_scores(*problem).counts
-    for side in ("lower", "upper"):
-        bound = metric_bound(METRICS[name], counts, 0.05, side)
-        kept = bound_keeps(METRICS[name], counts, 0.05, side, value)
-        clear = np.abs(bound - value) > 1e-9
-        expected = bound >= value if side == "lower" else bound <= value
-        np.testing.assert_array_equal(kept[clear], expected[clear])
-        exact = (bound == value) & np.isin(value, (0, 1))
-        assert kept[exact].all()
+    with mock.patch.object(_bounds, "BLOCKS", blocks):  # so that blocks of several cuts are judged together
+        for side in ("lower", "upper"):
+            check_kept(name, counts, side, value)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", BOUNDED)
+def test_every_cut_of_a_long_curve_is_judged(name, weighted):
+    rng = np.random.default_rng(1)
+    positive = rng.random(6000) < 0.2
+    scores = rng.normal(size=6000) + 1.5 * positive
+    counts = ThresholdCurve.from_scores(positive, scores, rng.exponential(size=6000) if weighted else None).counts
+    usual = np.nanquantile(find_metric(name)(*counts.confusion()), [0.3, 0.6, 0.9])
+    kept = [check_kept(name, counts, side, value).mean() for value in usual for side in ("lower", "upper")]
+    assert sum(0 < share < 1 for share in kept) >= 4
 
 
 @pytest.mark.parametrize(("name", "at_least"), [("recall", True), ("fpr", False), ("precision", True), ("fdr", False)])

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
+from scipy.stats import poisson
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_binnet import ThresholdCurve
@@ -15,6 +16,7 @@ from sklearn_binnet._thresholds import (
     METRICS,
     Problem,
     ScoreScale,
+    _problem,
     beta_calibration,
     bootstrap_optima,
     decide,
@@ -22,7 +24,7 @@ from sklearn_binnet._thresholds import (
     make_cost,
     select,
 )
-from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold
+from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold, smooth_optima
 
 from .test_thresholds_curve import brute_counts, problems
 
@@ -169,6 +171,36 @@ def test_weights_widen_the_bootstrap_like_fewer_rows():
     assert np.mean(spread["weighted"]) > 1.4 * np.mean(spread["equal"])
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_smoothed_samples_are_rows_of_a_kernel_density(weighted):
+    """Brute force: draw rows by their weights, move each by the kernel, and take the best of all thresholds."""
+    rng = np.random.default_rng(7)
+    positive, scores = sample(150, 8, separation=1.0)
+    z = logit(scores)
+    weight = 25 * rng.exponential(size=150) if weighted else np.ones(150)
+    curve = ThresholdCurve.from_scores(positive, z, weight)
+    problem = Problem(curve, OBJECTIVES["balanced_accuracy"], probability=False)
+    found = problem.scale.inverse(smooth_optima(problem, 400))
+    drawn = []
+    for _ in range(400):
+        parts = []
+        for members in (positive, ~positive):
+            w, centres = weight[members], z[members]
+            size = w.sum() ** 2 / (w**2).sum()
+            mean = np.average(centres, weights=w)
+            deviation = np.sqrt(np.average((centres - mean) ** 2, weights=w))
+            order = centres.argsort()
+            low, high = centres[order][np.searchsorted(np.cumsum(w[order]) / w.sum(), [0.25, 0.75])]
+            width = 1.06 * min(deviation, (high - low) / 1.34) * size**-0.2  # Silverman's rule
+            rows = rng.choice(centres, rng.poisson(size), p=w / w.sum())
+            parts.append(rows + width * rng.normal(size=len(rows)))
+        labels = np.repeat([True, False], [len(part) for part in parts])
+        curve = ThresholdCurve.from_scores(labels, np.concatenate(parts))
+        drawn.append(select_argmax_quietly(curve))
+    assert found.mean() == pytest.approx(np.mean(drawn), abs=0.25 * np.std(drawn))
+    assert found.std() == pytest.approx(np.std(drawn), rel=0.2)
+
+
 def test_scaling_all_weights_changes_nothing_in_the_decision():
     positive, scores = sample(400, 6)
     weight = np.random.default_rng(0).random(400) + 0.5
@@ -263,6 +295,30 @@ def test_scale_keeps_very_rare_probabilities_apart():
     scores = np.geomspace(1e-7, 1e-9, 1000)
     z = ScoreScale.from_scores(scores).forward(scores)
     assert len(np.unique(z)) > 980
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.sampled_from(["rows", "weights", "one weight", "huge"]), st.integers(1, 5), st.integers(1, 8))
+def test_samples_of_groups_are_sums_of_rows_as_often_as_their_group_is_drawn(problem, kind, size, n_bins):
+    positive, scores, _ = problem
+    weight = {"rows": 1.0, "weights": 0.1 + np.arange(len(scores)) % 3, "one weight": 0.3, "huge": 1e60}[kind]
+    weight = np.broadcast_to(weight, scores.shape)
+    groups = np.arange(len(scores)) // size
+    curve = ThresholdCurve.from_scores(positive, scores, weight)
+    cuts = curve.spaced_cuts(n_bins)
+    rows = th.GroupedRows(groups, scores, weight * positive, weight * ~positive)
+    drawn = _problem._times_drawn((groups.max() + 1, 6), np.random.default_rng(0))
+    called = th.decide(scores, curve.thresholds[cuts][:, None])
+    expected = [(called * mass) @ drawn[groups] for mass in (rows.positive, rows.negative)]
+    for sums, slow in zip(rows.poisson_sums(curve, cuts, 6, np.random.default_rng(0)), expected, strict=True):
+        np.testing.assert_allclose(sums, slow.T, rtol=1e-6 if kind == "weights" else 1e-12)
+
+
+def test_numbers_drawn_for_groups_are_poisson_numbers():
+    drawn = _problem._times_drawn((400, 500), np.random.default_rng(0))
+    share = np.bincount(drawn.ravel(), minlength=5)[:5] / drawn.size
+    np.testing.assert_allclose(share, poisson.pmf(np.arange(5), 1), atol=0.004)
+    assert drawn.max() <= _problem.MOST_DRAWN
 
 
 def test_a_calibration_that_does_not_fit_moves_the_threshold_for_costs_by_little_where_rows_are_many():

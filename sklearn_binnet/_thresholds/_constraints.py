@@ -15,9 +15,6 @@ from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve
 from sklearn_binnet._thresholds._metrics import ALIASES, METRICS, Floats, Metric, find_metric
 
 MODES = ("confident", "strict", "empirical")
-# Bounds are evaluated at no more cuts than this, equal steps along the ROC curve: 20,000 steps
-# lose nothing that data could tell, and exact binomial bounds cost about a microsecond each.
-MAX_CUTS = 20_000
 STRICT_CUTS = 200
 STRICT_STARTS = 8
 MAX_GROWTH = 2.0**24
@@ -89,7 +86,7 @@ class Constraint:
     ) -> NDArray[np.bool_]:
         """Find the cuts at which the constraint holds at error level `alpha`.
 
-        Of a long curve's cuts only some are judged; the candidates are judged in any case.
+        In the mode "strict", the cuts of some metrics are judged only in part; the candidates are judged in any case.
         """
         feasible = np.zeros(len(curve), dtype=bool)
         if self.mode == "strict" and not self.metric.monotone:
@@ -98,14 +95,11 @@ class Constraint:
         elif self.mode == "empirical":
             feasible = self.holds(self.estimate(curve.counts))
         else:
-            cuts = _with_candidates(curve.spaced_cuts(MAX_CUTS), candidates)
-            feasible[cuts] = self._keeps(curve.counts.at(cuts), alpha)
+            feasible = self._keeps(curve.counts, alpha)
         return feasible
 
     def _keeps(self, counts: Counts, alpha: float) -> NDArray[np.bool_]:
-        """Whether the bound holds, as ``holds(bound(counts, alpha))`` but quicker where it can be."""
-        if self.metric.proportion is None:
-            return self.holds(self.bound(counts, alpha))
+        """Whether the bound holds, as ``holds(bound(counts, alpha))`` but quicker."""
         alpha = alpha if self.metric.monotone else alpha / 2
         value = self.value - SLACK if self.at_least else self.value + SLACK
         return bound_keeps(self.metric, counts, alpha, self.side, value)

@@ -310,6 +310,10 @@ class ThresholdCurve:
         ValueError
             The curve came out of a pickle, which holds no rows.
         """
+        return self.sums(self.ordered(values))
+
+    def ordered(self, values: ArrayLike) -> Floats:
+        """Put a value for each row that the curve was built from into the descending order of the scores."""
         if not self._rows:
             raise ValueError("This curve came out of a pickle, without its rows; build it anew.")
         scores, order, last, keep = self._rows
@@ -318,7 +322,16 @@ class ThresholdCurve:
         if order is None:  # one sort serves all sums
             order = np.argsort(-scores)
             object.__setattr__(self, "_rows", (scores, order, last, keep))
-        return np.concatenate([[0.0], np.cumsum(values[order])[last]])
+        return values[order]
+
+    def sums(self, ordered: Floats) -> Floats:
+        """Sum values in the order of `ordered` over the rows called positive, at each cut."""
+        last, sums = self._rows[2], np.zeros(len(self))
+        if len(last) == len(ordered):
+            np.cumsum(ordered, out=sums[1:])
+        else:
+            sums[1:] = np.cumsum(ordered)[last]
+        return sums
 
     def spaced_cuts(self, n_bins: int) -> NDArray[np.intp]:
         """Choose about `n_bins` + 1 cuts at equal steps along the ROC curve, both ends included.

@@ -47,13 +47,16 @@ def poisson_sums(
     return np.cumsum(drawn * unit, axis=1)
 
 
-def _times_drawn(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
+MOST_DRAWN = 11
+
+
+def _times_drawn(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint16]:
     """Draw Poisson numbers of mean 1 from a table of 2**16 equal shares, several times as fast as NumPy's own.
 
     No probability is off by more than 2**-16, which is far below what a bootstrap can tell.
     """
-    ends = np.round(poisson.cdf(np.arange(12), 1.0) * 2**16).astype(int)
-    times = np.searchsorted(ends, np.arange(2**16), side="right").astype(np.float64)
+    ends = np.round(poisson.cdf(np.arange(MOST_DRAWN + 1), 1.0) * 2**16).astype(int)
+    times = np.searchsorted(ends, np.arange(2**16), side="right").astype(np.uint16)
     return times[rng.integers(0, 2**16, shape, dtype=np.uint16)]
 
 
@@ -78,17 +81,35 @@ class GroupedRows:
         ----------
         Field, Welsh (2007), "Bootstrapping clustered data", JRSS B 69.
         """
-        rank = curve.index(np.clip(self.scores, -SCORE_LIMIT, SCORE_LIMIT)) - 1
+        scores = np.clip(self.scores, -SCORE_LIMIT, SCORE_LIMIT)
+        cells = np.searchsorted(-curve.thresholds[cuts[1:]], -scores)  # first cut that calls the row positive
         drawn = _times_drawn((int(self.groups.max()) + 1, n_samples), rng)
         sums = []
         for mass in (self.positive, self.negative):
             rows = np.flatnonzero(mass > 0)
-            cell = np.searchsorted(cuts, rank[rows], side="right") - 1
-            shape = len(cuts) - 1, len(drawn)
-            table = sparse.csr_array((mass[rows], (cell, self.groups[rows])), shape=shape)
-            inner = np.cumsum((table @ drawn).T, axis=1)
-            sums.append(np.hstack([np.zeros((n_samples, 1)), inner]))
+            inner = _sum_cells(mass[rows], cells[rows], self.groups[rows], len(cuts) - 1, drawn)
+            sums.append(np.hstack([np.zeros((n_samples, 1)), np.cumsum(inner.T, axis=1)]))
         return sums[0], sums[1]
+
+
+def _sum_cells(
+    mass: Floats, cells: NDArray[np.intp], groups: NDArray[np.intp], n_cells: int, drawn: NDArray[np.uint16]
+) -> Floats:
+    """Sum rows in each cell and sample, a row as often as its group is drawn; (n_cells, n_samples).
+
+    Equal masses, or whole numbers of one mass, are summed as small whole numbers, which is exact and several times as
+    fast. Other masses are rounded to the seven digits of float32 first.
+    """
+    if not mass.size:
+        return np.zeros((n_cells, drawn.shape[1]))
+    unit = mass.min()
+    most = np.bincount(cells, mass / unit, n_cells).max() * MOST_DRAWN
+    kind: type[np.generic] = np.uint16
+    if not (most < 2**16 and np.array_equal(mass / unit, np.rint(mass / unit))):
+        unit, kind = mass.max(), np.float32
+    table = sparse.csr_array(((mass / unit).astype(kind), (cells, groups)), shape=(n_cells, len(drawn)))
+    sums: Floats = (table @ drawn.astype(kind, copy=False)).astype(np.float64) * unit
+    return sums
 
 
 @stored

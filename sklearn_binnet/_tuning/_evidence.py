@@ -79,6 +79,12 @@ class Evidence:
             clusters=None if self.clusters is None else self.clusters[places],
         )
 
+    def with_costs(self, row_costs: NDArray[np.float64] | None) -> Evidence:
+        """Return the evidence with other costs of each row, (n, 4), or without; its curve is the same."""
+        other = replace(self, row_costs=row_costs)
+        other.__dict__["curve"] = self.curve
+        return other
+
     def mapped(self, probability_of: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Evidence:
         """Return the evidence with other scores, which are probabilities."""
         return replace(

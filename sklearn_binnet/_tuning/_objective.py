@@ -339,15 +339,11 @@ def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts, tuple[NDArray[An
     positive, costs, curve = evidence.positive, evidence.row_costs, evidence.curve
     weight = np.ones(len(positive)) if evidence.weight is None else evidence.weight
     c_tn, c_fp, c_fn, c_tp = costs.T
-    gains = np.where(positive, c_fn - c_tp, c_tn - c_fp)  # what calling the row positive saves
-    save, lose = np.maximum(gains, 0), np.maximum(-gains, 0)
-    counts = th.Counts(
-        curve.accumulate(weight * save),
-        curve.accumulate(weight * lose),
-        curve.accumulate((weight * save) ** 2),
-        curve.accumulate((weight * lose) ** 2),
-    )
-    cheapest = np.where(positive, costs[:, 2:].min(axis=1), costs[:, :2].min(axis=1))
+    gains = weight * np.where(positive, c_fn - c_tp, c_tn - c_fp)  # what calling the row positive saves
+    ordered = curve.ordered(gains)
+    save, lose = np.maximum(ordered, 0), np.maximum(-ordered, 0)
+    counts = th.Counts(*(curve.sums(values) for values in (save, lose, save * save, lose * lose)))
+    cheapest = np.where(positive, np.minimum(c_fn, c_tp), np.minimum(c_tn, c_fp))
     floor, total = float(weight @ cheapest), float(weight.sum())
 
     def cost(tn: Any, fp: Any, fn: Any, tp: Any) -> Any:
@@ -355,7 +351,8 @@ def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts, tuple[NDArray[An
 
     metric = th.Metric("cost", cost, greater_is_better=False, bounds=(-np.inf, np.inf))
     means = []  # of each cost, over the rows that can have it
-    for column, rows in enumerate((~positive, ~positive, positive, positive)):
-        mass = weight * rows
-        means.append(float(mass @ costs[:, column] / max(mass.sum(), 1e-300)))
-    return Objective("cost", metric, is_cost=True, bayes=_bayes(*means)), counts, (weight * save, weight * lose)
+    for mass, columns in ((weight * ~positive, (c_tn, c_fp)), (weight * positive, (c_fn, c_tp))):
+        size = max(mass.sum(), 1e-300)
+        means += [float(mass @ column / size) for column in columns]
+    bayes = _bayes(*means)
+    return Objective("cost", metric, is_cost=True, bayes=bayes), counts, (np.maximum(gains, 0), np.maximum(-gains, 0))

@@ -177,11 +177,9 @@ def recost(
     if costs is None and asks_for_cost(scoring, constraint):
         return evidence, default
     if len(evidence) > 1 or costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
-        return [part if part.row_costs is None else replace(part, row_costs=None) for part in evidence], costs
+        return [part if part.row_costs is None else part.with_costs(None) for part in evidence], costs
     by_row = check_row_costs(costs, len(held_out))[held_out]
-    return [replace(part, row_costs=by_row) for part in evidence], (
-        default if asks_for_cost(None, constraint) else None
-    )
+    return [part.with_costs(by_row) for part in evidence], (default if asks_for_cost(None, constraint) else None)
 
 
 # ------------------------------------------------------------------ the choice
