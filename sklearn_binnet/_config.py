@@ -128,13 +128,16 @@ class FitConfig:
         schedule = params["learning_rate_schedule"]
         if stream or schedule is None:
             schedule = "coslog4" if builtin and not (stream or follows_keras) else "constant"
-        epochs = params["epochs"]
-        if stream or epochs is None:
-            epochs = 1 if stream else _planned_epochs(n_rows) if builtin else constants.OPEN_EPOCHS
         callbacks = _callbacks(params["callbacks"])
         n_estimators = params["n_estimators"]
         if n_estimators is None:
             n_estimators = constants.N_ESTIMATORS if builtin else 1
+        retrieval = _retrieval(params["retrieval"])
+        epochs = params["epochs"]
+        if stream or epochs is None:
+            several = n_estimators > 1 or params["cv"] is not None
+            beside = builtin and (several if retrieval == "auto" else bool(retrieval))
+            epochs = 1 if stream else _planned_epochs(n_rows, beside) if builtin else constants.OPEN_EPOCHS
         config = cls(
             model=params["model"],
             hidden_layer_sizes=sizes,
@@ -155,7 +158,7 @@ class FitConfig:
             n_estimators_given=params["n_estimators"],
             cv=params["cv"],
             calibration=params["calibration"],
-            retrieval=_retrieval(params["retrieval"]),
+            retrieval=retrieval,
             early_stopping=bool(params["early_stopping"]) and not stream,
             validation_fraction=params["validation_fraction"],
             patience=min(params["patience"], epochs),  # longer waiting is the same, and may overflow TensorFlow's int32
@@ -344,13 +347,14 @@ def _step_size(hidden_layer_sizes: Sequence[int], stream: bool) -> float:
     return float(constants.PLANNED_STEP / widest**0.5)
 
 
-def _planned_epochs(n_rows: int) -> int:
-    """Return the default number of epochs of the built-in network.
+def _planned_epochs(n_rows: int, beside_retrieval: bool) -> int:
+    """Return the default number of epochs of the built-in network, with or without retrieval members beside it.
 
     The steps are rounded, so that the folds of a table, which differ by a row, are trained for as many epochs.
     """
     steps = (constants.PLANNED_EPOCHS, 24, 16, 12)
-    return next((epochs for epochs in steps if epochs * n_rows <= constants.PLANNED_VISITS), constants.FEWEST_EPOCHS)
+    epochs = next((epochs for epochs in steps if epochs * n_rows <= constants.PLANNED_VISITS), constants.FEWEST_EPOCHS)
+    return min(epochs, constants.EPOCHS_BESIDE_RETRIEVAL) if beside_retrieval else epochs
 
 
 def _hidden_layer_sizes(sizes: Any) -> tuple[int, ...]:

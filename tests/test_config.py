@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 import keras
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold
 
 from sklearn_binnet import BinaryNetClassifier
 from sklearn_binnet._config import FitConfig
@@ -36,7 +37,7 @@ def test_defaults_of_the_built_in_network():
         "piecewise_linear",
         5,
         "coslog4",
-        32,
+        16,
     )
     assert [config.batch_size_for(n) for n in ROWS] == [1, 3, 28, 160, 256, 256, 256]
     sizes = ((), (8,), (128,) * 3, (32, 512), (1024,))
@@ -46,7 +47,11 @@ def test_defaults_of_the_built_in_network():
 
 def test_larger_tables_have_fewer_epochs():
     rows = (2, 9_999, 10_000, 10_001, 13_333, 16_000, 20_000, 20_001, 26_666, 26_667, 10**6)
-    assert [resolve(n_rows=n).epochs for n in rows] == [32, 32, 32, 24, 24, 16, 16, 12, 12, 8, 8]
+    alone = [32, 32, 32, 24, 24, 16, 16, 12, 12, 8, 8]
+    for params in ({"retrieval": False}, {"n_estimators": 1}):
+        assert [resolve(n_rows=n, **params).epochs for n in rows] == alone
+    for params in ({}, {"retrieval": True, "n_estimators": 1}, {"cv": KFold(3), "n_estimators": 1}):
+        assert [resolve(n_rows=n, **params).epochs for n in rows] == [min(epochs, 16) for epochs in alone]
     for params in ({"epochs": 32}, {"model": own_model, "epochs": 32}):
         assert resolve(n_rows=10**6, **params).epochs == 32
     assert resolve(n_rows=10**6, model=own_model).epochs == 200
@@ -94,7 +99,7 @@ def test_adam_is_keras_adam_as_a_name_and_as_an_object():
 )
 def test_a_keras_schedule_needs_no_other(own):
     config = resolve(**own)
-    assert (config.schedule, config.epochs) == ("constant", 32)
+    assert (config.schedule, config.epochs) == ("constant", 16)
     assert config.optimizer_for(None).schedule is FALLING
 
 

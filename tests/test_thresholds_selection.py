@@ -24,7 +24,7 @@ from sklearn_binnet._thresholds import (
     make_cost,
     select,
 )
-from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold
+from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold, smooth_optima
 
 from .test_thresholds_curve import brute_counts, problems
 
@@ -169,6 +169,36 @@ def test_weights_widen_the_bootstrap_like_fewer_rows():
             optima = bootstrap_optima(Problem(curve, OBJECTIVES["balanced_accuracy"]))
             spread[name].append(optima.std())
     assert np.mean(spread["weighted"]) > 1.4 * np.mean(spread["equal"])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_smoothed_samples_are_rows_of_a_kernel_density(weighted):
+    """Brute force: draw rows by their weights, move each by the kernel, and take the best of all thresholds."""
+    rng = np.random.default_rng(7)
+    positive, scores = sample(150, 8, separation=1.0)
+    z = logit(scores)
+    weight = 25 * rng.exponential(size=150) if weighted else np.ones(150)
+    curve = ThresholdCurve.from_scores(positive, z, weight)
+    problem = Problem(curve, OBJECTIVES["balanced_accuracy"], probability=False)
+    found = problem.scale.inverse(smooth_optima(problem, 400))
+    drawn = []
+    for _ in range(400):
+        parts = []
+        for members in (positive, ~positive):
+            w, centres = weight[members], z[members]
+            size = w.sum() ** 2 / (w**2).sum()
+            mean = np.average(centres, weights=w)
+            deviation = np.sqrt(np.average((centres - mean) ** 2, weights=w))
+            order = centres.argsort()
+            low, high = centres[order][np.searchsorted(np.cumsum(w[order]) / w.sum(), [0.25, 0.75])]
+            width = 1.06 * min(deviation, (high - low) / 1.34) * size**-0.2  # Silverman's rule
+            rows = rng.choice(centres, rng.poisson(size), p=w / w.sum())
+            parts.append(rows + width * rng.normal(size=len(rows)))
+        labels = np.repeat([True, False], [len(part) for part in parts])
+        curve = ThresholdCurve.from_scores(labels, np.concatenate(parts))
+        drawn.append(select_argmax_quietly(curve))
+    assert found.mean() == pytest.approx(np.mean(drawn), abs=0.25 * np.std(drawn))
+    assert found.std() == pytest.approx(np.std(drawn), rel=0.2)
 
 
 def test_scaling_all_weights_changes_nothing_in_the_decision():

@@ -24,6 +24,10 @@ PLANNED_VISITS = 320_000
 """Rows that each network sees in a planned training, counted anew in each epoch: 10,000 rows for 32 epochs. Larger
 tables have fewer epochs, down to the fewest below."""
 
+EPOCHS_BESIDE_RETRIEVAL = 16
+"""At most, beside retrieval members, which carry most of the prediction: as good as 32 at half the cost
+(`benchmarks/README.md`)."""
+
 FEWEST_EPOCHS = 8
 """Passes over the largest tables. On 100,000 rows, 8 have the log-loss of 32, and 4 lose half a percent."""
 
