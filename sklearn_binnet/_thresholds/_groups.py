@@ -212,7 +212,8 @@ def _interval(groups: GroupCounts, rate: str, bound: Constraint, alpha: float) -
     tail = _tail(alpha, len(sizes))
     nodes = np.sin(np.linspace(0, np.pi / 2, NODES)) ** 2  # closer together where bounds bend
     low, high = np.empty_like(shares), np.empty_like(shares)
-    for place, (share, size) in enumerate(zip(shares, sizes, strict=True)):
+    for place, size in enumerate(sizes):
+        share: Any = shares[place]
         bound = clopper_pearson(nodes * size, size, tail, "lower")
         low[place] = np.interp(share, nodes, bound)
         high[place] = 1 - np.interp(1 - share, nodes, bound)  # the lower bound of the other rows, turned around
