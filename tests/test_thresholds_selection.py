@@ -92,6 +92,17 @@ def test_no_rule_leaves_the_feasible_cuts(problem, seed):
         assert feasible[curve.index(chosen.threshold)]
 
 
+def test_many_feasible_runs_make_no_more_work_than_the_bins():
+    positive, scores = sample(6000, 4)
+    curve = ThresholdCurve.from_scores(positive, scores)
+    problem = Problem(curve, OBJECTIVES["f1"], feasible=np.arange(len(curve)) % 2 == 0)
+    assert 500 <= len(problem.bins(500).cuts) <= 3 * 500 + 2  # the spaced ones, and both sides of an end of a run
+    chosen = select(problem)
+    assert problem.feasible[curve.index(chosen.threshold)]
+    free = select(Problem(curve, OBJECTIVES["f1"]))
+    assert chosen.threshold == pytest.approx(free.threshold, abs=0.01)
+
+
 def test_stable_threshold_varies_less_and_lies_nearer_to_the_truth_than_argmax():
     truth = logit(0.5)  # balanced accuracy of calibrated scores at a positive rate of one half
     errors = {"stable": [], "argmax": []}
@@ -289,6 +300,12 @@ def test_scale_is_monotone_and_inverts(values):
         assert np.all(np.diff(z) <= 0)
         inside = np.abs(z) < 50
         np.testing.assert_allclose(scale.inverse(z)[inside], scores[inside], rtol=1e-6, atol=1e-6)
+
+
+def test_probabilities_of_0_and_1_do_not_stretch_the_scale():
+    scale = ScoreScale.from_scores(np.array([1.0, 0.7, 0.2, 0.0]))
+    assert (scale.low, scale.high) == (1e-6, 1e-6)
+    np.testing.assert_allclose(scale.forward([0.0, 1.0]), [logit(1e-6), -logit(1e-6)], rtol=1e-6)
 
 
 def test_scale_keeps_very_rare_probabilities_apart():

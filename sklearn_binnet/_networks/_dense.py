@@ -25,8 +25,7 @@ PRODUCT = 1 << 18
 """Multiplications of a product at most. From twice as many on, OpenBLAS takes a second thread."""
 _MIN_UNITS = 16
 _BLOCK_VALUES = 1 << 17
-"""Outputs of the widest layer at once, over all networks: they stay in a core's own cache. Twice as many where the
-first layer is looked up, which takes more calls a block."""
+"""Outputs of the widest layer at once, over all networks: they stay in a core's own cache."""
 
 Array = NDArray[np.float32]
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
@@ -116,7 +115,7 @@ class DenseStack:
                 for tables in zip(*(m.tables for m in members), strict=True)
             ]
         widest = self._n_members * max(bias.size for _, bias in members[0].layers)
-        self.block = max(_BLOCK_VALUES * (1 if lookup is None else 2) // widest // TILE, 4) * TILE
+        self.block = max(_BLOCK_VALUES // widest // TILE, 4) * TILE
         """Rows that are best computed at once."""
 
     def __call__(self, numbers: Array, levels: NDArray[np.intp]) -> Array:
