@@ -211,12 +211,15 @@ def _interval(groups: GroupCounts, rate: str, bound: Constraint, alpha: float) -
         return shares, shares, shares
     tail = _tail(alpha, len(sizes))
     nodes = np.sin(np.linspace(0, np.pi / 2, NODES)) ** 2  # closer together where bounds bend
-    low, high = np.empty_like(shares), np.empty_like(shares)
-    for place, size in enumerate(sizes):
-        share: Any = shares[place]
-        bound = clopper_pearson(nodes * size, size, tail, "lower")
-        low[place] = np.interp(share, nodes, bound)
-        high[place] = 1 - np.interp(1 - share, nodes, bound)  # the lower bound of the other rows, turned around
+    low, high = (
+        np.array(
+            [
+                np.interp(share, nodes, clopper_pearson(nodes * size, size, tail, side))
+                for share, size in zip(shares, sizes, strict=True)
+            ]
+        )
+        for side in ("lower", "upper")
+    )
     return shares, low, high
 
 
