@@ -5,19 +5,18 @@
 Prints a line for every tenth of the file: rows seen, seconds, resident memory of the process, AUC on other rows.
 """
 
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.speed.resident import resident
 from sklearn_binnet import BinaryNetClassifier
 
 BLOCK, COLUMNS = 100_000, 20
@@ -42,7 +41,6 @@ def main(millions: float = 5.0) -> None:
     """Write the file, learn from it block by block, then from as much as one fit takes."""
     rng, n_blocks = np.random.default_rng(0), int(millions * 1e6 / BLOCK)
     test_X, test_y = split(rows(rng, BLOCK))
-    process = psutil.Process()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
         first = rows(rng, BLOCK)
@@ -58,14 +56,14 @@ def main(millions: float = 5.0) -> None:
             stream.partial_fit(X, y, classes=[0, 1])
             if number % max(n_blocks // 10, 1) == 0:
                 auc = roc_auc_score(test_y, stream.predict_proba(test_X)[:, 1])
-                memory = process.memory_info().rss / 2**20
+                memory = resident()[0]
                 seconds = time.perf_counter() - begin
                 print(f"{(number + 1) * BLOCK:>12,} rows {seconds:>7.1f} s {memory:>7.0f} MiB   AUC {auc:.4f}")
         X, y = split(pyarrow.parquet.read_table(path))
         begin = time.perf_counter()
         whole = BinaryNetClassifier(hidden_layer_sizes=(64, 64), n_estimators=1, epochs=1, random_state=0).fit(X, y)
         auc = roc_auc_score(test_y, whole.predict_proba(test_X)[:, 1])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        peak = resident()[1]
         print(f"one fit, one epoch {time.perf_counter() - begin:>7.1f} s {peak:>7.0f} MiB   AUC {auc:.4f}")
 
 

@@ -46,7 +46,7 @@ Faults
 ------
 
 Whatever comes in the way of a fit, the estimator keeps the state that it had before. "Tried" counts the moments, files
-or cases.
+or cases; a test that does not count any by itself is one case.
 
 {fault_table}
 

@@ -572,7 +572,11 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
             If data or parameters can't be used; the message says what to change. `class_weight="balanced"` is refused,
             since the rows of one call need not have the classes of the stream.
         """
-        with telling_once(), self._all_or_nothing(), explaining_lack_of_memory(lambda: self._memory_advice(X)):
+        with (
+            telling_once(),
+            self._all_or_nothing(),
+            explaining_lack_of_memory(lambda: self._memory_advice(X, stream=True)),
+        ):
             start = getattr(self, "_resume", None)
             columns, labels = self._checked(X, y, fills=self._takes_missing(), learn=start is None, reset=start is None)
             target = self._target if start is not None else self._first_target(labels, classes)
@@ -921,27 +925,44 @@ class BinaryNetClassifier(DocumentationLink, CallbackSupportMixin, ClassifierMix
             self.oof_fold_ = np.full(prepared.n_rows, -1)
             self.oof_fold_[prepared.used] = result.left_out_by
 
-    def _memory_advice(self, X: Any, n_fits: int = 1) -> str:
-        """Return what to say when a fit of X finds no more memory: those parameters that would make it smaller."""
+    def _memory_advice(self, X: Any, n_fits: int = 1, stream: bool = False) -> str:
+        """Return what to say when a fit of X finds no more memory: those parameters that would make it smaller.
+
+        A fit that goes on from an earlier one, as `partial_fit` does (`stream`), keeps that one's bins and networks.
+        """
+        start = getattr(self, "_resume", None) if stream or self.warm_start else None
         network = self.model is None
-        retrieval = network and self.retrieval is not False and (self.retrieval is True or self.n_estimators != 1)
-        binned = encoding_of({"encoding": self.encoding, "model": self.model}) == "piecewise_linear"
+        several = self.n_estimators != 1 and (network or self.n_estimators is not None)
         to_set = []
         if n_fits > 1:
             to_set.append(f"fit the {n_fits} classifiers one by one with fit")
-        # Beside retrieval members fewer than 8 bins need more: both families share one table of 8.
-        fewer = constants.N_BINS if retrieval else 2
-        if binned and _bins_in_use(self.n_bins, X, retrieval) > fewer:
-            to_set.append(f"set n_bins={fewer} (encoded columns are the largest table of a fit)")
+        if stream:
+            retrieval = False
+        elif start is not None:
+            retrieval = self.retrieval is not False and len(start.networks.families) > 1
+        else:
+            retrieval = self.retrieval is True or (self.retrieval == "auto" and network and several)
+        if (
+            start is None
+            and encoding_of({"encoding": self.encoding, "model": self.model}, stream) == "piecewise_linear"
+        ):
+            # Beside retrieval members the built-in network shares their table where it has 8 bins as they have.
+            fewer, now = constants.N_BINS if retrieval and network else 2, _bins_in_use(self.n_bins, X, retrieval)
+            if now > fewer:
+                to_set.append(f"set n_bins={fewer} (encoded columns are the largest table of a fit)")
+            elif now < fewer:
+                to_set.append(f"set n_bins={fewer} (networks and retrieval members then share one encoded table)")
         if retrieval:
             to_set.append("set retrieval=False")
-        if self.n_estimators != 1:
+        if start is None and several:
             to_set.append("set n_estimators=1")
         if self.batch_size is not None and self.batch_size > 256:
             to_set.append(f"set a batch_size below {self.batch_size}")
         if getattr(X, "dtype", None) == np.float64:
             to_set.append("pass X in float32")
-        to_set.append("train on a part of the rows, or part by part with partial_fit")
+        to_set.append(
+            "pass fewer rows a call" if stream else "train on a part of the rows, or in parts with partial_fit"
+        )
         return f"Memory ran out in a fit of {_size_of(X)}. Any of these needs less: {'; '.join(to_set)}."
 
     # ------------------------------------------------------------------ what comes in

@@ -24,15 +24,17 @@ from sklearn_binnet._files._plain import stored
 from sklearn_binnet._folds import Fold, given_folds, left_out_folds, one_fold
 from sklearn_binnet._networks import _constants as constants
 from sklearn_binnet._networks._builtin import BuiltinNetwork, Spec
+from sklearn_binnet._networks._cores import cores
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted
 from sklearn_binnet._networks._retrieval import RetrievalNetwork
 from sklearn_binnet._networks._stack import Stack
 from sklearn_binnet._table import MAX_LEVELS
 from sklearn_binnet._telling import tell
+from sklearn_binnet._training._at_once import at_once
 from sklearn_binnet._training._checkpoint import Checkpoints
 from sklearn_binnet._training._compiled import steps_done
-from sklearn_binnet._training._engine import train
+from sklearn_binnet._training._engine import reason_for_keras, train
 from sklearn_binnet._training._optimizers import parse_optimizer
 from sklearn_binnet._training._random import draw_seeds
 from sklearn_binnet._training._resident import room_for
@@ -42,6 +44,9 @@ from sklearn_binnet._training._types import Data, EpochReport, Member, Settings,
 _DATA_MODULES = {"builtins", "keras", "numpy", "pandas", "pathlib", "polars", "scipy", "tensorflow"}
 _LOG_TEMPERATURES = (-1.5, 3.0)
 """From 0.2 to 20; what lies beyond is no calibration any more."""
+
+_AT_ONCE_VALUES = 1 << 23
+"""Encoded values of both families up to which they are trained at once: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +155,7 @@ def fit_networks(
             return on_epoch(report, lambda: layouts[0].network.fitted(report.weights()))
 
     with _removed_at_the_end(layouts[:1]):
-        trained = _train(layouts[:1], watch) + _train(layouts[1:], None)
+        trained = [one for family in _train_families([layouts], watch) for one in family]
     return _put_together(layouts, trained, start)
 
 
@@ -160,8 +165,7 @@ def fit_side_by_side(
     """Train several fits of one estimator at once; each gives what `fit_networks` would, up to the rounding of sums."""
     laid_out = [_lay_out(*fit) for fit in fits]
     with _removed_at_the_end([layouts[0] for layouts in laid_out]):
-        networks = iter(_train([layouts[0] for layouts in laid_out], on_epoch))
-        retrieval = iter(_train([layout for layouts in laid_out for layout in layouts[1:]], None))
+        networks, retrieval = map(iter, _train_families(laid_out, on_epoch))
     return [
         _put_together(layouts, [next(networks), *(next(retrieval) for _ in layouts[1:])], start)
         for layouts, (_, _, start) in zip(laid_out, fits, strict=True)
@@ -489,6 +493,30 @@ def _check_weights(rows: Rows, members: Sequence[Member]) -> None:
 
 
 # ------------------------------------------------------------------ the training
+def _train_families(
+    laid_out: Sequence[list[_Layout]], on_epoch: Callable[[EpochReport], bool] | None
+) -> tuple[list[list[Trained]], list[list[Trained]]]:
+    """Train the networks of some fits, and their retrieval members: on small tables both at once."""
+    networks = [layouts[0] for layouts in laid_out]
+    retrieval = [layout for layouts in laid_out for layout in layouts[1:]]
+    if retrieval and on_epoch is None and _may_train_at_once(networks, retrieval):
+        return at_once(lambda: _train(networks, None), lambda: _train(retrieval, None))
+    return _train(networks, on_epoch), _train(retrieval, None)
+
+
+def _may_train_at_once(networks: Sequence[_Layout], retrieval: Sequence[_Layout]) -> bool:
+    """Return whether there is a core for either family, no code of the user's, and little to hold in memory.
+
+    An interrupt is heard when both have come to an end, so that they must be short, too.
+    """
+    for one in networks:
+        own = one.settings.callbacks or one.settings.metrics or one.config.model is not None
+        if own or one.settings.checkpoints is not None or reason_for_keras(one.network, one.settings):
+            return False
+    values = sum(len(part) * one.encoder.n_encoded for one in (*networks, *retrieval) for part in one.rows.parts())
+    return values <= _AT_ONCE_VALUES and cores() > 1
+
+
 def _train(layouts: Sequence[_Layout], on_epoch: Callable[[EpochReport], bool] | None) -> list[list[Trained]]:
     """Train all networks of some fits; fits that share an architecture are trained in one call of the engine.
 

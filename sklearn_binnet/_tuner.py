@@ -864,11 +864,14 @@ class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, B
         """Map from scores to the probability of the positive class, at the share of positives that `curve_` is at.
 
         A function of the scores that `best_threshold_` is compared with; for several labels a list of functions. It is
-        learnt from the out-of-fold scores, whether or not `calibrate` is set.
+        learnt from the out-of-fold scores. With `calibrate` the scores are such probabilities already, so that it
+        changes them only where `retune` has been given another `prevalence`.
         """
         check_is_fitted(self, "estimator_")
         shares = zip(self._evidence, self._prevalence, strict=True)
-        calibrations = [_tuning.Calibration.from_evidence(part, share) for part, share in shares]
+        calibration = _tuning.Calibration
+        learn = calibration.from_evidence if self._calibrations is None else calibration.of_probabilities
+        calibrations = [learn(part, share) for part, share in shares]
         return calibrations[0] if len(calibrations) == 1 else calibrations
 
     # ------------------------------------------------------------------ predictions

@@ -22,6 +22,8 @@ settings.register_profile("steady", derandomize=True)
 settings.load_profile("steady")
 settings.register_profile("wholesale", max_examples=9_000)
 """Thousands of inputs of tests/test_wholesale.py, a third or an eighth for each: `--hypothesis-profile=wholesale`."""
+settings.register_profile("wholesale-ci", max_examples=3_000)
+"""A third of them, as many in each run: what continuous integration tries (.ci/run)."""
 
 AS_USERS_DO = _compiled.XLA_FROM_STEPS
 _compiled.XLA_FROM_STEPS = 10**9

@@ -145,6 +145,64 @@ def test_blocks_of_rows_agree_with_one_product():
     np.testing.assert_allclose(fitted.logits(table), np.mean(expected, axis=0), atol=1e-5 * scale, rtol=0)
 
 
+# ------------------------------------------------------------------ the first layer, looked up
+def looked_up(seed, n_bins, n_labels=1, sizes=(20, 7)):
+    """Return fitted networks of a table with columns of every kind, the rows of the fit, and rows unlike them."""
+    rng = np.random.default_rng(seed)
+    n = 150
+    columns = [
+        rng.normal(size=n),
+        1e9 + rng.normal(size=n),  # large beside its differences
+        rng.integers(0, 4, n),
+        np.where(rng.random(n) < 0.5, -2.0, 7.0),  # two values have no bins
+        np.full(n, 3.0),
+        rng.lognormal(sigma=4, size=n),
+        np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
+        rng.integers(-1, 4, n),  # levels, of which -1 is unknown
+        rng.integers(-1, 50, n),
+    ]
+    table = np.column_stack(columns).astype(float)
+    few, many = 4, 50
+    encoder = ColumnEncoder.fit("piecewise_linear", table, n_bins=n_bins, n_levels=(0,) * 7 + (few, many))
+    spec = Spec(encoder.n_encoded - 1, sizes, "selu", False, n_labels, True, encoder.embedding_sizes)
+    net = BuiltinNetwork(spec, (0.0,) * len(sizes), encoder)
+    fitted = net.fitted([[w * 0.1 for w in random_weights(net, k)] for k in range(3)])
+    far = table.copy()
+    far[:, :7] = rng.choice([-1e300, -50.0, 0.0, 1e9, 1e300, np.nan], size=(n, 7))
+    return fitted, table, far
+
+
+@pytest.mark.parametrize("sizes", [(), (20, 7)])
+@pytest.mark.parametrize("n_bins", [1, 8, 64])
+def test_a_looked_up_layer_is_the_layer_of_the_encoded_columns(n_bins, sizes):
+    fitted, table, far = looked_up(n_bins, n_bins, n_labels=2, sizes=sizes)
+    for rows in (table, far, np.sort(table, axis=0), table[:3], table[:, ::-1].copy()[:, ::-1]):
+        encoded = fitted.encoder.transform(rows)
+        expected = fitted.outputs(fitted.encoded_stack(), encoded).mean(axis=1)
+        np.testing.assert_allclose(fitted.mean_logits(rows), expected, atol=3e-6 * np.abs(expected).max())
+        one = fitted.outputs(fitted.encoded_stack(1), encoded)[:, 0]
+        np.testing.assert_allclose(fitted.mean_logits(rows, member=1), one, atol=3e-6 * np.abs(one).max())
+    np.testing.assert_allclose(expit(fitted.logits(table)), fitted.keras_model()(table).numpy(), atol=1e-5)
+
+
+def test_a_looked_up_row_gets_the_same_bits_in_whatever_company():
+    fitted, table, far = looked_up(0, 8)
+    rows = np.concatenate([table, far] * 20)
+    answers = fitted.logits(rows)
+    for part in (
+        slice(0, 1),
+        slice(0, 15),
+        slice(1, 17),
+        slice(3, 20),
+        slice(150, 151),
+        slice(5, 3001),
+        slice(2000, 2600),
+    ):
+        np.testing.assert_array_equal(fitted.logits(rows[part]), answers[part])
+    np.testing.assert_array_equal(answers[:300], answers[-300:])
+    np.testing.assert_array_equal(fitted.logits(np.asfortranarray(rows)), answers)
+
+
 def test_an_error_in_a_block_ends_the_call():
     net = BuiltinNetwork(Spec(5, (64,), "relu", False, 1), (0.0,), ColumnEncoder.fit(None, X))
     fitted = net.fitted([random_weights(net, 0)])

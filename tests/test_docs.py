@@ -9,6 +9,7 @@ import textwrap
 import tomllib
 from pathlib import Path
 
+import joblib
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -97,7 +98,9 @@ def test_code_runs_and_prints_what_the_page_shows(page, monkeypatch, tmp_path):
         if all(importlib.util.find_spec(name) for name in missing):
             printed = io.StringIO()
             # trees on all cores of a busy machine wait for one another more than they work
-            with contextlib.redirect_stdout(printed), threadpool_limits(1):
+            # A search of two jobs gets threads; test_one_job_or_two_give_the_same_bits starts processes.
+            threads = joblib.parallel_config("threading")
+            with contextlib.redirect_stdout(printed), threadpool_limits(1), threads:
                 exec(compile(block, str(page), "exec"), names)
             wrong += [] if shown is None else differences(shown, printed.getvalue())
     plt.close("all")

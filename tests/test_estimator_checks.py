@@ -28,7 +28,7 @@ class OwnNetwork:
 
 
 ESTIMATORS = [
-    BinaryNetClassifier(random_state=0),
+    BinaryNetClassifier(n_estimators=2, random_state=0),  # the defaults, with two networks and two retrieval members
     BinaryNetClassifier(model=OwnNetwork(), learning_rate=0.01, random_state=0),
 ]
 CHECKS = parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: EXPECTED_FAILURES)

@@ -170,6 +170,34 @@ def test_confidence_asks_the_bounds_to_keep_the_tolerance():
     assert line["bound"] == pytest.approx(expected)
 
 
+def test_the_report_counts_every_row_by_its_weight():
+    """Down to the lowest score of each group, at which one heavy row of each class stands."""
+    rng = np.random.default_rng(1)
+    groups, scores = np.repeat([0, 1], 150), rng.permutation(300) / 300
+    labels, weight = rng.random(300) < 0.2 + 0.6 * scores, rng.uniform(0.2, 2.0, 300)
+    for name in (0, 1):
+        lowest = np.flatnonzero(groups == name)[scores[groups == name].argsort()[:2]]
+        labels[lowest], weight[lowest], scores[lowest] = [True, False], 5.0, scores[lowest[0]]
+    curves = [ThresholdCurve.from_scores(labels[groups == g], scores[groups == g], weight[groups == g]) for g in (0, 1)]
+    pooled = ThresholdCurve.from_scores(labels, scores, weight)
+    asked = [Constraint(PARITY_METRICS["equalized_odds"], False, 0.9)]
+    found = find_groups(curves, [None] * 2, pooled, OBJECTIVES["balanced_accuracy"], asked, 0.95, 0.5)
+    for thresholds, name in ((found.thresholds, "score"), (np.array([0.5, 0.5]), "common_score")):
+        called = scores >= thresholds[groups]
+        counts = [weight[a & b].sum() for a, b in itertools.product((~labels, labels), (~called, called))]
+        assert found.report[name] == pytest.approx(float(OBJECTIVES["balanced_accuracy"](*counts)))
+    called = scores >= found.thresholds[groups]
+    for line, rows in zip(found.report["groups"], (groups == 0, groups == 1), strict=True):
+        for rate, number, members in (("recall", "n_positive", labels & rows), ("fpr", "n_negative", ~labels & rows)):
+            assert line[number] == pytest.approx(weight[members].sum())
+            share = weight[members & called].sum() / weight[members].sum()
+            size = weight[members].sum() ** 2 / (weight[members] ** 2).sum()  # Kish's number of rows
+            hits, tail = share * size, 0.05 / 4  # two rates, and two ordered pairs of groups
+            interval = beta.ppf(tail, hits, size - hits + 1), beta.ppf(1 - tail, hits + 1, size - hits)
+            assert line[rate] == pytest.approx(share)
+            assert line[f"{rate}_interval"] == pytest.approx(interval)
+
+
 def test_what_cannot_be_shown_is_told_and_kept_as_far_as_the_rows_can_tell():
     tuned = prefit(parity="equal_opportunity <= 0.02")
     with pytest.warns(UserWarning, match=r"No thresholds are shown to keep `parity`.*'equal_opportunity <= 0.02'"):

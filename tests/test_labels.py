@@ -51,6 +51,7 @@ def test_indicator_matrices_come_back_as_they_went_in(matrix):
         target = Target.learn(y)
         assert target.multilabel
         assert target.n_labels == matrix.shape[1]
+        np.testing.assert_array_equal(target.classes, range(matrix.shape[1]))
         answers = target.encode(y)
         np.testing.assert_array_equal(answers, matrix)
         assert target.decode(answers == 1).dtype == y.dtype

@@ -1,11 +1,13 @@
 """What a fit holds in memory, and what a user is told when there is too little of it."""
 
 import errno
+import functools
 import gc
 import os
 import tracemalloc
 import weakref
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,6 +25,7 @@ from .small import X, net, y
 MEGABYTE = 1 << 20
 BEYOND = 1 << 50
 """Numbers that no machine has room for."""
+OWN = {"model": keras.Sequential(), "retrieval": True, "encoding": "piecewise_linear"}
 
 
 # ------------------------------------------------------------------ tables
@@ -127,8 +130,17 @@ def test_no_encoded_table_outlives_its_fit(monkeypatch):
 
 
 # ------------------------------------------------------------------ out of memory
+@functools.cache
+def tensorflows_error():
+    """Return TensorFlow's own error, for which it waits ten seconds."""
+    try:
+        return tf.zeros([BEYOND])
+    except tf.errors.OpError as error:
+        return error.with_traceback(None)
+
+
 def lacks_in_tensorflow(*_, **__):
-    return tf.zeros([BEYOND])
+    raise tensorflows_error()
 
 
 def lacks_in_numpy(*_, **__):
@@ -169,7 +181,14 @@ def test_what_is_set_already_is_not_advised(monkeypatch):
         (200, {"retrieval": True}, "n_bins=8"),
         (200, {"retrieval": True, "n_bins": 9}, "n_bins=8"),
         (200, {"retrieval": True, "n_bins": 8}, None),
-        (200, {"retrieval": True, "n_bins": 4}, None),
+        (200, {"retrieval": True, "n_bins": 4}, "n_bins=8 (networks and retrieval members then share"),
+        (
+            200,
+            OWN | {"n_bins": 4},
+            "n_bins=2",
+        ),
+        (200, OWN | {"n_bins": 2}, None),
+        (200, OWN | {"encoding": "auto"}, None),
         (1 << 22, {"retrieval": True}, None),
         (1 << 22, {"retrieval": False}, "n_bins=2"),
         (200, {"retrieval": False, "n_bins": 8}, "n_bins=2"),
@@ -181,6 +200,43 @@ def test_bins_are_advised_where_fewer_need_less(n_rows, params, advice):
     text = BinaryNetClassifier(**params)._memory_advice(table)
     assert ("n_bins" in text) == (advice is not None)
     assert advice is None or advice in text
+
+
+def advice_of(clf, *, stream=False):
+    """Return the names of the parameters that are advised."""
+    text = clf._memory_advice(X, stream=stream)
+    assert ("fewer rows a call" in text) == stream
+    assert ("partial_fit" in text) == (not stream)
+    return {name for name in ("n_bins", "retrieval", "n_estimators") if f"{name}=" in text}
+
+
+def test_retrieval_beside_a_model_of_the_users_can_be_left_out():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    assert advice_of(BinaryNetClassifier(model=model)) == set()  # one network, no retrieval
+    assert advice_of(BinaryNetClassifier(model=model, retrieval=True)) == {"retrieval"}
+    assert advice_of(BinaryNetClassifier(model=model, retrieval=True, n_estimators=3)) == {"retrieval", "n_estimators"}
+
+
+def test_a_fit_that_goes_on_is_not_advised_to_change_what_it_goes_on_from():
+    clf = net(n_estimators=2, retrieval=True, encoding="piecewise_linear", warm_start=True)
+    assert advice_of(clf) == {"n_bins", "retrieval", "n_estimators"}
+    clf.fit(X, y)
+    assert advice_of(clf) == {"retrieval"}
+    assert advice_of(clf.set_params(retrieval=False)) == set()
+    clf.fit(X, y)
+    assert advice_of(clf.set_params(retrieval="auto")) == set()  # there are none any more
+    assert advice_of(clf.set_params(warm_start=False, retrieval=True)) == {"n_bins", "retrieval", "n_estimators"}
+
+
+def test_a_stream_has_no_retrieval_members_to_leave_out(monkeypatch):
+    clf = net(n_estimators=2, retrieval="auto", encoding="auto")
+    assert advice_of(clf, stream=True) == {"n_estimators"}
+    assert advice_of(clf.set_params(encoding="piecewise_linear"), stream=True) == {"n_bins", "n_estimators"}
+    clf.partial_fit(X, y, classes=[0, 1])
+    assert advice_of(clf, stream=True) == set()
+    monkeypatch.setattr(Program, "run", lacks_in_tensorflow)
+    with pytest.raises(MemoryError, match="fewer rows a call"):
+        clf.partial_fit(X, y)
 
 
 class Delayed:

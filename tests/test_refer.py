@@ -180,6 +180,8 @@ def test_a_budget_refers_at_most_that_share_and_errs_least():
     report = tuned.refer_report_
     assert report["satisfied"]
     assert report["referral_rate"] == pytest.approx((decisions == 0).mean())
+    (line,) = report["constraints"]  # of these rows: there is nothing to be confident about
+    assert line["estimate"] == line["bound"] == report["referral_rate"] > 0
     errors = [prefit(abstain=share).fit(X, Y).refer_report_["error_rate"] for share in (0.0, 0.05, 0.2, 0.5)]
     assert errors == sorted(errors, reverse=True)
 

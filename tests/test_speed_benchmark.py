@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 pytest.importorskip("benchmarks.speed", reason="benchmarks are not part of the source archive")
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import adapters, checkouts, data, large, memory, report, runner, scaling
+from benchmarks.speed import adapters, checkouts, data, first, large, memory, report, resident, runner, scaling
 from benchmarks.speed.adapters import mlp, roofline
 from benchmarks.speed.tasks import (
     BY_NAME,
@@ -211,10 +211,10 @@ class TestMemory:
             def outer():
                 return Steps.inner()
 
-        watch = memory.Watch(memory.resident()[0])
+        watch = memory.Watch(resident.resident()[0])
         for name in ("inner", "outer"):
             watch.around(Steps, name)
-        memory.reset()
+        resident.reset()
         assert Steps.outer() == 8 << 20
         (inner, *first), (outer, *second) = watch.stages
         assert (inner, outer) == ("inner", "outer")
@@ -254,3 +254,33 @@ class TestLarge:
         assert large.build("network", 3).get_params()["n_estimators"] is None
         one = large.build("one network", 3)
         assert (one.n_estimators, one.random_state) == (1, 3)
+
+
+class TestFirst:
+    def test_a_busy_machine_is_refused(self, monkeypatch):
+        monkeypatch.setattr(large, "used_by_others", lambda: 0.5)
+        monkeypatch.setattr(first, "run", lambda *_: pytest.fail("it measured"))
+        assert first.main([]) == 2
+
+    def test_the_cache_is_filled_first_and_seen_by_its_own_line_alone(self, monkeypatch):
+        calls = []
+        monkeypatch.setattr(first, "run", lambda code, checkout, cache: calls.append((code, cache)) or (1.0, 2.0))
+        found = first.measure([first.OURS, first.CACHED], 2, Path())
+        (_, filled), *rounds = calls
+        assert filled is not None
+        assert [cache for _, cache in rounds] == [None, filled] * 2
+        assert found == {first.OURS: [(1.0, 2.0)] * 2, first.CACHED: [(1.0, 2.0)] * 2}
+
+    def test_the_table_counts_from_tensorflows_import(self):
+        runs = {first.TENSORFLOW: [(4.0, 3.0), (6.0, 3.0), (5.0, 3.0)], first.OURS: [(7.5, 6.0)]}
+        *_, floor, ours = first.table(runs)
+        assert floor == "| import TensorFlow | 5.00 (4.00 to 6.00) | 3.00 | +0.00 s |  |"
+        assert ours == "| ours | 7.50 (7.50 to 7.50) | 6.00 | +2.50 s | +2.2 s |"
+
+    def test_a_process_runs_the_package_of_the_checkout(self, tmp_path):
+        package = tmp_path / "sklearn_binnet"
+        package.mkdir()
+        (package / "__init__.py").write_text("import os\nassert os.environ['SKLEARN_BINNET_CACHE'] == 'here'\n")
+        seconds, cpu = first.run("import sklearn_binnet, benchmarks.speed", tmp_path, "here")
+        assert seconds > 0
+        assert cpu > 0

@@ -194,3 +194,70 @@ def test_speed_of_the_threshold_step(study, monkeypatch, capsys):
     rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[1] for row in rows] == ["scikit-learn", "exact sweep", "ours, argmax", "ours, stable"]
     assert rows[1][4] == rows[2][4]  # the same maximum
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_other_rules_on_stored_models(study, capsys):
+    study("models", "--data", str(study.folder), "--repeats", "1", "--classifiers", "logistic")
+    capsys.readouterr()
+    study("rules", "--classifiers", "logistic")
+    title, head, _, *rows = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert title == "At most 3,000 training rows, 1 cases"
+    assert head.startswith("| rule | ratio | 95 % interval | logistic | f1 | ")
+    found = {row.split(" | ")[0].strip("| "): float(row.split(" | ")[1]) for row in rows}
+    assert {"stable", "no step", "exact maximum", "plateau", "textbook unless told"} <= set(found)
+    assert found["stable"] == found["step without a limit"]  # below 500 rows of a class there is none
+    rules = importlib.import_module("rules")
+    case = next((study.folder / "cache").glob("*.npz"))
+    one = {
+        (metric, rule): value for metric in ("f1", "cost") for rule, value in (("stable", 0.1), ("scikit_learn", 0.4))
+    }
+    assert (
+        "| stable | 0.250 | 0.25 to 0.25 |"
+        in rules.compare(
+            {
+                case.stem: one
+                | dict.fromkeys(
+                    [(m, r) for m in ("balanced_accuracy", "matthews_corrcoef") for r in ("stable", "scikit_learn")],
+                    0.0,
+                )
+            }
+        )[2]
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_every_question_is_answered_and_timed(study, capsys):
+    study("questions", "--rows", "300", "--repeats", "1")
+    _, _, *rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    names = [row.split(" | ")[0].strip("| ") for row in rows]
+    questions = importlib.import_module("questions")
+    assert names == list(questions.questions(50))
+    assert all(0 <= float(cell) < 10_000 for row in rows for cell in row.split(" | ")[1:3])
+    with pytest.raises(SystemExit):
+        study("questions", "--rows", "50", "--only", "none of these")
+    assert "unknown questions ['none of these']" in capsys.readouterr().err
+
+
+def test_intervals_hold_the_best_threshold(study, monkeypatch, capsys):
+    intervals = importlib.import_module("intervals")
+    monkeypatch.setattr(intervals, "SIZES", [(1 / 3, 25), (0.1, 25)])
+    study("intervals", "--repeats", "2")
+    head, _, *rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert head[2:] == list(intervals.OBJECTIVES)
+    assert [row[:2] for row in rows] == [["0.33", "25"], ["0.10", "25"]]
+    cells = [cell.strip("%)").split(" (") for row in rows for cell in row[2:]]
+    assert all(float(value) in (0, 50, 100) for pair in cells for value in pair)
+    # the costs' best threshold is known without a search, and so is that of balanced accuracy
+    assert intervals.best_threshold(intervals.OBJECTIVES["cost 1 : 5"], 0.1) == pytest.approx(1 / 6, abs=1e-3)
+    assert intervals.best_threshold(intervals.OBJECTIVES["balanced accuracy"], 0.1) == pytest.approx(0.1, abs=1e-3)
+    monkeypatch.setattr(intervals, "GROUPED_SIZES", [(1 / 3, 25)])
+    study("intervals", "--repeats", "2", "--groups")
+    assert capsys.readouterr().out.splitlines()[2].startswith("| 0.33 | 25 | ")
+    y, scores, groups = intervals.draw(1 / 3, 2000, 5, np.random.default_rng(0))
+    z = intervals.logit(scores) / intervals.DISTANCE  # the rows of each class by themselves are as without groups
+    for label in (0, 1):
+        by_group = z[y == label].reshape(-1, 5)
+        assert by_group.std() == pytest.approx(1, abs=0.05)
+        assert by_group.mean(axis=1).var() == pytest.approx(0.5 + 0.5 / 5, abs=0.05)
+    assert groups.tolist() == np.repeat(np.arange(6000), 5).tolist()

@@ -24,7 +24,7 @@ from sklearn_binnet._thresholds import (
     make_cost,
     select,
 )
-from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold
+from sklearn_binnet._thresholds._selection import kernel_threshold, plug_in_threshold, smooth_optima
 
 from .test_thresholds_curve import brute_counts, problems
 
@@ -90,6 +90,17 @@ def test_no_rule_leaves_the_feasible_cuts(problem, seed):
             warnings.simplefilter("ignore", UserWarning)
             chosen = select(Problem(curve, OBJECTIVES["f1"], feasible=feasible), rule)
         assert feasible[curve.index(chosen.threshold)]
+
+
+def test_many_feasible_runs_make_no_more_work_than_the_bins():
+    positive, scores = sample(6000, 4)
+    curve = ThresholdCurve.from_scores(positive, scores)
+    problem = Problem(curve, OBJECTIVES["f1"], feasible=np.arange(len(curve)) % 2 == 0)
+    assert 500 <= len(problem.bins(500).cuts) <= 3 * 500 + 2  # the spaced ones, and both sides of an end of a run
+    chosen = select(problem)
+    assert problem.feasible[curve.index(chosen.threshold)]
+    free = select(Problem(curve, OBJECTIVES["f1"]))
+    assert chosen.threshold == pytest.approx(free.threshold, abs=0.01)
 
 
 def test_stable_threshold_varies_less_and_lies_nearer_to_the_truth_than_argmax():
@@ -169,6 +180,36 @@ def test_weights_widen_the_bootstrap_like_fewer_rows():
             optima = bootstrap_optima(Problem(curve, OBJECTIVES["balanced_accuracy"]))
             spread[name].append(optima.std())
     assert np.mean(spread["weighted"]) > 1.4 * np.mean(spread["equal"])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_smoothed_samples_are_rows_of_a_kernel_density(weighted):
+    """Brute force: draw rows by their weights, move each by the kernel, and take the best of all thresholds."""
+    rng = np.random.default_rng(7)
+    positive, scores = sample(150, 8, separation=1.0)
+    z = logit(scores)
+    weight = 25 * rng.exponential(size=150) if weighted else np.ones(150)
+    curve = ThresholdCurve.from_scores(positive, z, weight)
+    problem = Problem(curve, OBJECTIVES["balanced_accuracy"], probability=False)
+    found = problem.scale.inverse(smooth_optima(problem, 400))
+    drawn = []
+    for _ in range(400):
+        parts = []
+        for members in (positive, ~positive):
+            w, centres = weight[members], z[members]
+            size = w.sum() ** 2 / (w**2).sum()
+            mean = np.average(centres, weights=w)
+            deviation = np.sqrt(np.average((centres - mean) ** 2, weights=w))
+            order = centres.argsort()
+            low, high = centres[order][np.searchsorted(np.cumsum(w[order]) / w.sum(), [0.25, 0.75])]
+            width = 1.06 * min(deviation, (high - low) / 1.34) * size**-0.2  # Silverman's rule
+            rows = rng.choice(centres, rng.poisson(size), p=w / w.sum())
+            parts.append(rows + width * rng.normal(size=len(rows)))
+        labels = np.repeat([True, False], [len(part) for part in parts])
+        curve = ThresholdCurve.from_scores(labels, np.concatenate(parts))
+        drawn.append(select_argmax_quietly(curve))
+    assert found.mean() == pytest.approx(np.mean(drawn), abs=0.25 * np.std(drawn))
+    assert found.std() == pytest.approx(np.std(drawn), rel=0.2)
 
 
 def test_scaling_all_weights_changes_nothing_in_the_decision():
@@ -259,6 +300,12 @@ def test_scale_is_monotone_and_inverts(values):
         assert np.all(np.diff(z) <= 0)
         inside = np.abs(z) < 50
         np.testing.assert_allclose(scale.inverse(z)[inside], scores[inside], rtol=1e-6, atol=1e-6)
+
+
+def test_probabilities_of_0_and_1_do_not_stretch_the_scale():
+    scale = ScoreScale.from_scores(np.array([1.0, 0.7, 0.2, 0.0]))
+    assert (scale.low, scale.high) == (1e-6, 1e-6)
+    np.testing.assert_allclose(scale.forward([0.0, 1.0]), [logit(1e-6), -logit(1e-6)], rtol=1e-6)
 
 
 def test_scale_keeps_very_rare_probabilities_apart():

@@ -284,3 +284,19 @@ def test_a_band_of_calibrated_probabilities():
 def test_bad_calibrate():
     with pytest.raises(ValueError, match="'calibrate' parameter"):
         ThresholdTunerCV(LogisticRegression(), calibrate="isotonic").fit(X, Y)
+
+
+def test_calibrated_probabilities_are_not_calibrated_again():
+    """They decide the rows with costs of their own, as they are given; the costs' quotient is Elkan's threshold."""
+    rng = np.random.default_rng(0)
+    labels = (rng.random(3000) < 0.3).astype(int)
+    rows = (rng.normal(size=3000) + 1.5 * labels + (rng.random(3000) < 0.1) * rng.normal(size=3000) * 4)[:, None]
+    costs = rng.uniform(0.1, 5, size=(3000, 2))
+    tuned = ThresholdTunerCV(LogisticRegression(class_weight="balanced"), calibrate=True).fit(rows, labels)
+    p = tuned.predict_proba(rows)[:, 1]
+    decided = tuned.predict(rows, costs=costs)
+    clear = np.abs(p - costs[:, 0] / costs.sum(axis=1)) > 1e-9
+    np.testing.assert_array_equal(decided[clear], (p >= costs[:, 0] / costs.sum(axis=1))[clear])
+    tuned.retune(prevalence=0.1)
+    odds = p / (1 - p) * (0.1 / 0.9) / (labels.mean() / (1 - labels.mean()))
+    np.testing.assert_allclose(tuned.calibration_(p), odds / (1 + odds), atol=2e-6)  # clipped at 1e-6

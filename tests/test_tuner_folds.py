@@ -218,6 +218,36 @@ def test_fits_done_together_equal_fits_in_turn(pipeline, weighted):
         np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X))
 
 
+class Remembering(LogisticRegression):
+    """A classifier that tells how many rows each fit had, and what they weighed."""
+
+    fits: ClassVar[list] = []
+
+    def fit(self, X, y, sample_weight=None):
+        self.fits.append((len(X), np.sum(sample_weight)))
+        return super().fit(X, y, sample_weight)
+
+
+def test_weights_reach_every_fit():
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(Y))
+    Remembering.fits.clear()
+    ThresholdTunerCV(Remembering(), cv=3, scoring="f1").fit(X, Y, sample_weight=weight)
+    every = [np.arange(len(Y)), *(train for train, _ in StratifiedKFold(3).split(X, Y))]
+    assert Remembering.fits == [(len(rows), pytest.approx(weight[rows].sum())) for rows in every]
+
+
+@pytest.mark.parametrize("groups", [None, np.arange(len(Y)) // 2])
+def test_the_seed_draws_the_rows_that_are_held_out(groups):
+    """One split of a share of the rows or groups; the global random state has no say."""
+    one, again, other = (
+        ThresholdTunerCV(LogisticRegression(), cv=0.3, random_state=seed).fit(X, Y, groups=groups).oof_scores_
+        for seed in (3, 3, 4)
+    )
+    assert np.isfinite(one).sum() == 90
+    np.testing.assert_array_equal(one, again)
+    assert (np.isfinite(one) != np.isfinite(other)).any()
+
+
 def test_a_pipeline_of_one_step_is_fitted_together():
     Together.calls = 0
     models = fit_folds(Pipeline([("net", Together())]), X, Y, ROWS)

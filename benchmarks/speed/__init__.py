@@ -9,5 +9,8 @@ Run `python -m benchmarks.speed` in the root of the repository.
 - `members.py`: several networks at once, through `fit_many`
 - `worker.py`, `runner.py`: the fresh processes and their order
 - `report.py`: medians, ratios, tables, files
+- `resident.py`: the resident memory of a process
+- `first.py`, `large.py`, `memory.py`: commands of their own, on the default network: from a new Python to the first
+  fit, beside CatBoost and LightGBM up to a million rows, and its peak memory
 - `scaling.py`: how cost grows, and its picture
 """

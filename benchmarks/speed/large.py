@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,6 +20,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from . import data
 from .measures import timed
 from .report import machine
+from .runner import in_new_process
 
 ROWS = (1_000, 10_000, 100_000, 1_000_000)
 COLUMNS = 20
@@ -89,17 +87,6 @@ def busy() -> bool:
     return share > BUSY
 
 
-def in_new_process(name: str, rows: int, columns: int) -> dict[str, Any]:
-    """Return what `measure` gives in a fresh Python."""
-    command = [sys.executable, "-m", "benchmarks.speed.large", "--here", "--models", name, "--rows", str(rows)]
-    command += ["--columns", str(columns)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment, cwd=root)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 def line(name: str, rows: int, found: dict[str, Any]) -> str:
     """Return a row of the table."""
     warm = "" if found["warm"] is None else f"{found['warm']:.2f} s"
@@ -126,7 +113,8 @@ def main(argv: list[str] | None = None) -> int:
         for name in args.models:
             if not args.anyway and busy():
                 return 2
-            found = in_new_process(name, rows, args.columns)
+            passed = ["--models", name, "--rows", str(rows), "--columns", str(args.columns)]
+            found = in_new_process("benchmarks.speed.large", passed)
             if not head:
                 print(f"{date.today()}, {', '.join(machine().values())}; {args.columns} columns\n")
                 print("| rows | model | first fit | warm fit | CPU of the first | log-loss | AUC |")

@@ -23,6 +23,7 @@ from sklearn.metrics import roc_auc_score
 
 from . import data, members
 from .adapters import scores
+from .resident import resident
 from .tasks import ARCHITECTURES, LEARNING_RATES, Task
 
 SETTLED_FITS = 50
@@ -83,7 +84,6 @@ def predict(library: ModuleType, task: Task, repeats: int, dtype: str) -> dict:
     return {"first": first, "warm": warm}
 
 
-# The program's own peak; that of getrusage would begin with the size of the process it came from.
 NEW_PROCESS = """
 import pickle, sys
 import numpy as np
@@ -93,17 +93,15 @@ method = getattr(model, "predict_proba", None) or model.decision_function
 assert np.isfinite(method(np.load(sys.argv[2]))).all()
 """
 BARE_IMPORT = "import sklearn.model_selection"
-PEAK = """
-with open("/proc/self/status") as file:
-    print(next(line.split()[1] for line in file if line.startswith("VmHWM")))
-"""
+PEAK = "\nfrom benchmarks.speed.resident import resident\nprint(resident()[1])"
 
 
 def run_new_process(code: str, *arguments: str) -> tuple[float, float]:
     """Return the seconds and the peak MB of a new Python that runs `code`."""
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code + PEAK, *arguments], capture_output=True, text=True, check=True)
-    return time.perf_counter() - start, int(done.stdout.split()[-1]) / 1024
+    command = [sys.executable, "-c", code + PEAK, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, float(done.stdout.split()[-1])
 
 
 def unpickle(library: ModuleType | None, task: Task, repeats: int, dtype: str) -> dict:
@@ -124,10 +122,7 @@ def unpickle(library: ModuleType | None, task: Task, repeats: int, dtype: str) -
 
 def memory(library: ModuleType, task: Task, repeats: int, dtype: str) -> dict:
     """Fit many times over twenty architectures and watch the resident memory."""
-    import psutil
-
     X, y, _, _ = data.make(task.shape.rows, task.shape.columns, dtype)
-    process = psutil.Process()
     series = []
     start = time.perf_counter()
     for i in range(task.fits):
@@ -135,7 +130,7 @@ def memory(library: ModuleType, task: Task, repeats: int, dtype: str) -> dict:
         library.build(shape, i).fit(X, y)
         if (i + 1) % 10 == 0:
             gc.collect()
-            series.append([i + 1, process.memory_info().rss / 2**20])
+            series.append([i + 1, resident()[0]])
     settled = dict(series)[SETTLED_FITS]
     growth = series[-1][1] - settled
     return {

@@ -11,29 +11,16 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from . import data
+from .resident import reset, resident
+from .runner import in_new_process
 
 FACTOR, LEAST_MB = 4, 300.0
 _MB = 1 << 20
-
-
-def resident() -> tuple[float, float]:
-    """Return the resident memory of this process, and its peak since the last call of `reset`, in MB."""
-    with open("/proc/self/status") as file:
-        kilobytes = {line.split(":")[0]: line.split()[1] for line in file if line.startswith(("VmRSS", "VmHWM"))}
-    return int(kilobytes["VmRSS"]) / 1024, int(kilobytes["VmHWM"]) / 1024
-
-
-def reset() -> None:
-    """Begin a new peak."""
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
 
 
 class Watch:
@@ -104,15 +91,6 @@ def measure(rows: int, columns: int, dtype: str, options: dict[str, Any], stages
     }
 
 
-def in_new_process(arguments: list[str]) -> dict[str, Any]:
-    """Return what `measure` gives in a fresh Python."""
-    command = [sys.executable, "-m", "benchmarks.speed.memory", "--here", *arguments]
-    root = str(Path(__file__).parents[2])
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=root)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
-
-
 def main(argv: list[str] | None = None) -> int:
     """Measure every number of rows; return 1 if a peak is above its limit."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.memory", description=__doc__)
@@ -137,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
         passed += ["--epochs", str(args.epochs)] if args.epochs is not None else []
         passed += ["--estimators", str(args.estimators)] if args.estimators is not None else []
         passed += ["--stages"] if args.stages else []
-        found = in_new_process(passed)
+        found = in_new_process("benchmarks.speed.memory", passed)
         above |= found["peak"] > found["limit"]
         print(
             f"| {rows:,} | {found['encoded_columns']} | {found['table']:.0f} MB | {found['peak']:.0f} MB | "

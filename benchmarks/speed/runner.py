@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .tasks import BY_NAME, IMPORT_ONLY, OURS, SCALING
 
@@ -88,3 +89,17 @@ def run_process(name: str, peer: str, options: Options) -> dict:
             return json.loads(answer.read_text())
     lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
     return {"failed": lines[-1], "log": lines[-40:]}
+
+
+def in_new_process(module: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what a command gives in a fresh Python: it prints its answer as JSON where it is told to measure here."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--here", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer

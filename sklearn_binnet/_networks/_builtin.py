@@ -23,6 +23,8 @@ from sklearn_binnet._networks._cores import in_blocks
 from sklearn_binnet._networks._dense import DenseStack, Folded
 from sklearn_binnet._networks._encoder import ColumnEncoder
 from sklearn_binnet._networks._fitted import Fitted, raw_input
+from sklearn_binnet._networks._lookup import Lookup
+from sklearn_binnet._networks._piecewise import PiecewiseLinear
 
 
 @stored
@@ -304,34 +306,51 @@ class FittedBuiltin(Fitted):
 
     @cached_property
     def _stack(self) -> DenseStack:
-        """All members at once."""
+        """All members at once, as they predict raw rows."""
+        return self._stack_of(self.weights, self._lookup)
+
+    @cached_property
+    def _lookup(self) -> Lookup | None:
+        """How the first layer is looked up, behind the piecewise-linear encoding."""
+        return Lookup(self.encoder) if isinstance(self.encoder.inner, PiecewiseLinear) else None
+
+    @cached_property
+    def _encoded_stack(self) -> DenseStack:
+        """All members at once, as they predict encoded rows."""
         return self._stack_of(self.weights)
 
-    def _stack_of(self, members: Sequence[list[NDArray[Any]]]) -> DenseStack:
+    def _stack_of(self, members: Sequence[list[NDArray[Any]]], lookup: Lookup | None = None) -> DenseStack:
         spec = self._network.spec
-        return DenseStack([spec.fold(weights) for weights in members], spec.activation)
+        return DenseStack([spec.fold(weights) for weights in members], spec.activation, lookup)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_stack"}
+        made = ("_stack", "_lookup", "_encoded_stack")
+        return {k: v for k, v in super().__getstate__().items() if k not in made}
 
     def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
-        stack = self.stack(member)
+        lookup = self._lookup
+        stack = self._stack if member is None else self._stack_of([self.weights[member]], lookup)
         logits = np.empty((len(X), self.n_labels))
 
         def compute(rows: slice) -> None:
-            encoded = self.encoder.transform(X[rows])
-            self.outputs(stack, encoded).mean(axis=1, dtype=np.float64, out=logits[rows])
+            outputs = (
+                stack.look_up(lookup.find(X[rows])) if lookup else self.outputs(stack, self.encoder.transform(X[rows]))
+            )
+            if outputs.shape[1] == 1:
+                logits[rows] = outputs[:, 0]
+            else:
+                outputs.mean(axis=1, dtype=np.float64, out=logits[rows])
 
         in_blocks(compute, len(X), stack.block)
         return logits
 
-    def stack(self, member: int | None = None) -> DenseStack:
-        """Return all members, or one, as they are computed."""
-        return self._stack if member is None else self._stack_of([self.weights[member]])
+    def encoded_stack(self, member: int | None = None) -> DenseStack:
+        """Return all members, or one, as they predict encoded rows."""
+        return self._encoded_stack if member is None else self._stack_of([self.weights[member]])
 
     def outputs(self, stack: DenseStack, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the log-odds (n, members, L) of the members of a stack for encoded rows."""
+        """Return the log-odds (n, members, L) of the members of an `encoded_stack` for encoded rows."""
         n_numbers = self._network.spec.n_inputs
         return stack(encoded[:, :n_numbers], encoded[:, n_numbers:].astype(np.intp))
 

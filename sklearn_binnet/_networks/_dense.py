@@ -4,6 +4,7 @@ A row gets the same bits in whatever company it comes. BLAS does not promise tha
 another order than one of a thousand rows, and shares large products out among its threads. So rows are cut into tiles
 of `TILE` rows, the last one filled up with zeros, and units into tiles as well. Every product of a layer then has the
 same shape, and is so small that BLAS takes no second thread for it. The cores are kept busy by whole blocks of rows.
+Behind the piecewise-linear encoding, the first layer is looked up, row by row (`_lookup.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import erf, expit
+
+from sklearn_binnet._networks._lookup import Lookup
 
 TILE = 16
 """Rows of every product: what a single row is filled up to."""
@@ -90,42 +94,76 @@ class _Layer(NamedTuple):
 class DenseStack:
     """Networks with equal layer sizes, laid out for products of one shape."""
 
-    def __init__(self, members: Sequence[Folded], activation: str):
+    def __init__(self, members: Sequence[Folded], activation: str, lookup: Lookup | None = None):
+        """Lay the layers out; with `lookup`, the first one as its table."""
         self._activation = ACTIVATIONS[activation]
         self._n_members, self._n_outputs = len(members), members[0].layers[-1][0].shape[1]
+        self._looked_up = None if lookup is None else _looked_up(members, lookup)
         self._layers: list[_Layer] = []
-        padded = members[0].layers[0][0].shape[0]
-        for depth in range(len(members[0].layers)):
+        """All layers, or those behind the one that is looked up."""
+        padded = members[0].layers[0][0].shape[lookup is not None]
+        for depth in range(lookup is not None, len(members[0].layers)):
             kernel = np.stack([m.layers[depth][0] for m in members])
             bias = np.stack([m.layers[depth][1] for m in members])
             layer, padded = _tiled(kernel, bias, padded)
             self._layers.append(layer)
-        units = self._layers[0].bias.size // self._n_members
-        self._tables = [
-            np.concatenate([_filled_up(table, units, axis=1) for table in tables], axis=1).astype(np.float32)
-            for tables in zip(*(m.tables for m in members), strict=True)
-        ]
-        widest = max(layer.bias.size for layer in self._layers)
+        self._levels: list[Array] = []
+        if lookup is None:
+            units = self._layers[0].bias.size // self._n_members
+            self._levels = [
+                np.concatenate([_filled_up(table, units, axis=1) for table in tables], axis=1).astype(np.float32)
+                for tables in zip(*(m.tables for m in members), strict=True)
+            ]
+        widest = self._n_members * max(bias.size for _, bias in members[0].layers)
         self.block = max(_BLOCK_VALUES // widest // TILE, 4) * TILE
         """Rows that are best computed at once."""
 
     def __call__(self, numbers: Array, levels: NDArray[np.intp]) -> Array:
         """Return the outputs (n, members, outputs) for encoded numbers (n, d) and levels of embedded categories."""
-        n, members = len(numbers), self._n_members
-        tiles = -(-n // TILE)
-        x: NDArray[Any] = _filled_up(numbers, tiles * TILE, axis=0).reshape(tiles, 1, 1, TILE, numbers.shape[1])
-        for depth, (kernel, bias) in enumerate(self._layers):
-            flat = np.empty((tiles * TILE, bias.size), np.float32)
-            outputs = flat.reshape(tiles, TILE, members, kernel.shape[1], kernel.shape[3]).transpose(0, 2, 3, 1, 4)
-            np.matmul(x, kernel, out=outputs)
-            flat += bias
-            if depth == 0:
-                for table, level in zip(self._tables, levels.T, strict=True):
-                    flat[:n] += table[level]
-            if depth < len(self._layers) - 1:
-                flat = self._activation(flat)
-            x = flat.reshape(tiles, TILE, members, 1, bias.size // members).transpose(0, 2, 3, 1, 4)
-        return flat[:n].reshape(n, members, bias.size // members)[:, :, : self._n_outputs]
+        n, d = numbers.shape
+        x = _filled_up(numbers, -(-n // TILE) * TILE, axis=0).reshape(-1, 1, 1, TILE, d)
+        first, *others = self._layers
+        flat = self._product(x, first)
+        for table, level in zip(self._levels, levels.T, strict=True):
+            flat[:n] += table[level]
+        return self._behind(flat, others)[:n]
+
+    def look_up(self, met: sparse.csr_matrix) -> Array:
+        """Return the outputs (n, members, outputs) for the lines of the table that rows meet."""
+        assert self._looked_up is not None
+        table, bias = self._looked_up
+        n = met.shape[0]
+        flat = met @ table  # row by row, each by itself
+        flat += bias
+        return self._behind(_filled_up(flat, -(-n // TILE) * TILE, axis=0), self._layers)[:n]
+
+    def _behind(self, flat: Array, layers: Sequence[_Layer]) -> Array:
+        """Return the outputs of the last layer for those of the first, (whole tiles of rows, members * units)."""
+        members = self._n_members
+        for layer in layers:
+            x = self._activation(flat).reshape(-1, TILE, members, 1, flat.shape[1] // members)
+            flat = self._product(x.transpose(0, 2, 3, 1, 4), layer)
+        return flat.reshape(len(flat), members, -1)[:, :, : self._n_outputs]
+
+    def _product(self, x: Array, layer: _Layer) -> Array:
+        """Return a layer's outputs (tiles * TILE, members * units) for (tiles, members or 1, 1, TILE, inputs)."""
+        kernel, bias = layer
+        flat = np.empty((len(x) * TILE, bias.size), np.float32)
+        outputs = flat.reshape(len(x), TILE, self._n_members, kernel.shape[1], kernel.shape[3])
+        np.matmul(x, kernel, out=outputs.transpose(0, 2, 3, 1, 4))
+        flat += bias
+        return flat
+
+
+def _looked_up(members: Sequence[Folded], lookup: Lookup) -> tuple[Array, Array]:
+    """Return the table (lines, members * units) of all first layers, and their bias."""
+    tables, biases = [], []
+    for member in members:
+        kernel, bias = member.layers[0]
+        table, shift = lookup.table(kernel, member.tables)
+        tables.append(table.astype(np.float32))
+        biases.append((bias + shift).astype(np.float32))
+    return np.concatenate(tables, axis=1), np.concatenate(biases)
 
 
 def _tiled(kernel: NDArray[np.float64], bias: NDArray[np.float64], n_inputs: int) -> tuple[_Layer, int]:

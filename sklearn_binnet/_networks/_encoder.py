@@ -214,7 +214,7 @@ class ColumnEncoder:
 
     def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> ColumnEncoder:
         """Return the encoder that has seen the rows of X as well; what it gives keeps its shape."""
-        return replace(self, inner=self.inner.update(self._filled(X)[0], sample_weight))
+        return replace(self, inner=self.inner.update(self.filled(X)[0], sample_weight))
 
     @property
     def encoding(self) -> str | None:
@@ -242,7 +242,7 @@ class ColumnEncoder:
 
     def transform(self, X: NDArray[Any]) -> NDArray[np.float32]:
         """Return the encoded columns, float32 (n, n_encoded)."""
-        Z, missing = self._filled(X)
+        Z, missing = self.filled(X)
         encoded = self.inner.transform(Z)
         if not self._adds_columns:
             return encoded
@@ -259,7 +259,7 @@ class ColumnEncoder:
 
         in_blocks(encode, len(X), max(_WRITTEN_VALUES // max(self.n_encoded, 1), 1))
 
-    def _filled(self, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    def filled(self, X: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the columns of numbers with nothing missing, and what was."""
         Z = X[:, self.numbers] if len(self.numbers) < self.n_features else X
         missing = np.isnan(Z)

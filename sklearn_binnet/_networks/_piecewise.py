@@ -65,7 +65,7 @@ class PiecewiseLinear:
         share = weight / weight.sum()
         total = np.zeros(len(low))
         for rows in encoder._blocks(len(X)):
-            total += share[rows] @ encoder._bins(encoder._scaled(X[rows]))
+            total += share[rows] @ encoder._bins(encoder.scaled(X[rows]))
         return replace(encoder, mean=total)
 
     def update(self, X: NDArray[Any], sample_weight: NDArray[Any] | None) -> PiecewiseLinear:
@@ -87,7 +87,7 @@ class PiecewiseLinear:
         out = np.empty((len(X), self.n_encoded), np.float32)
         d = self.n_features
         for rows in self._blocks(len(X)):
-            scaled = self._scaled(X[rows])
+            scaled = self.scaled(X[rows])
             out[rows, :d] = scaled
             out[rows, d:] = self._bins(scaled)
         return out
@@ -96,7 +96,8 @@ class PiecewiseLinear:
         rows = max(_BLOCK_VALUES // max(self.n_encoded, 1), 1)
         return [slice(start, start + rows) for start in range(0, n, rows)]
 
-    def _scaled(self, X: NDArray[Any]) -> NDArray[np.float64]:
+    def scaled(self, X: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the numbers scaled and softly clipped, in float64 (n, d)."""
         return _clipped(X, self.center, self.factor)
 
     def _bins(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:

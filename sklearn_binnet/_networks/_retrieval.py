@@ -11,11 +11,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_expit
+from scipy.special import expit
 
 from sklearn_binnet._files._plain import stored
 from sklearn_binnet._networks import _constants as constants
@@ -28,7 +29,7 @@ from sklearn_binnet._training._types import Candidates, Data
 
 _CANDIDATES_TILE = 128
 """Candidates of a product. Like all products of `_dense.py`, those of votes have one shape, whatever the rows are."""
-_ROWS = 256
+_ROWS = 512
 """Rows of a block."""
 _COLUMNS_AT_ONCE = 16
 """Columns whose variances are computed in one go."""
@@ -310,6 +311,14 @@ class FittedRetrieval(Fitted):
         self._odds = odds.fitted([w[:-n_own] for w in weights])
         self._members = members
 
+    @cached_property
+    def _positions(self) -> _Positions:
+        """How all members embed rows."""
+        return _Positions.of(self._members)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_positions"}
+
     def to_state(self) -> dict[str, Any]:
         """Return what predicts, for pickles and files."""
         state = {"odds": self._odds.network(), "weights": self.weights, "members": self._members}
@@ -329,13 +338,14 @@ class FittedRetrieval(Fitted):
     def mean_logits(self, X: NDArray[Any], member: int | None = None) -> NDArray[np.float64]:
         """Return log-odds (n, L) of raw rows before the temperature: the mean over members, or one member's."""
         chosen = self._members if member is None else [self._members[member]]
-        stack = self._odds.stack(member)
+        positions = self._positions if member is None else _Positions.of(chosen)
+        stack = self._odds.encoded_stack(member)
         logits = np.empty((len(X), self.n_labels))
 
         def compute(rows: slice) -> None:
             encoded = self.encoder.transform(X[rows])
             odds = self._odds.outputs(stack, encoded)
-            logits[rows] = np.mean([_answers(one, encoded, odds[:, k]) for k, one in enumerate(chosen)], axis=0)
+            _answers(chosen, positions.find(encoded), odds).mean(axis=1, out=logits[rows])
 
         in_blocks(compute, len(X), _ROWS)
         return logits
@@ -398,18 +408,25 @@ def _norm(z: Any, ops: Any) -> Any:
     return ops.sqrt(ops.sum(z * z, axis=1, keepdims=True))
 
 
+def _tiled(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a kernel (inputs, members * dim) in tiles of columns, as small as those of `_dense.py`."""
+    inputs, columns = kernel.shape
+    width = constants.RETRIEVAL_DIM
+    while width > 1 and TILE * inputs * width > PRODUCT:
+        width //= 2
+    return np.ascontiguousarray(kernel.reshape(inputs, columns // width, width).transpose(1, 0, 2))
+
+
 def _embedded(
     encoded: NDArray[np.float32], kernel: NDArray[Any], tables: Sequence[NDArray[Any]]
 ) -> NDArray[np.float64]:
-    """Return the positions (n, dim) of encoded rows, in float64, by products as small as those of `_dense.py`."""
-    inputs, dim = kernel.shape
-    width = dim
-    while width > 1 and TILE * inputs * width > PRODUCT:
-        width //= 2
-    tiles = np.zeros((-(-len(encoded) // TILE), 1, TILE, inputs))
-    tiles.reshape(-1, inputs)[: len(encoded)] = encoded[:, :inputs]
-    parts = tiles @ np.ascontiguousarray(kernel.reshape(inputs, dim // width, width).transpose(1, 0, 2))
-    z: NDArray[np.float64] = parts.transpose(0, 2, 1, 3).reshape(-1, dim)[: len(encoded)]
+    """Return the positions (n, members * dim) of encoded rows, in float64, for a tiled kernel."""
+    n, (parts, inputs, width) = len(encoded), kernel.shape
+    rows = np.zeros((-(-n // TILE), 1, TILE, inputs))
+    rows.reshape(-1, inputs)[:n] = encoded[:, :inputs]
+    z = np.empty((len(rows), TILE, parts, width))
+    np.matmul(rows, kernel, out=z.transpose(0, 2, 1, 3))
+    z = z.reshape(-1, parts * width)[:n]
     for i, table in enumerate(tables):
         z += table[encoded[:, inputs + i].astype(np.intp)]
     return z
@@ -419,10 +436,10 @@ def _embedded_in_blocks(
     encoded: NDArray[np.float32], kernel: NDArray[Any], tables: Sequence[NDArray[Any]]
 ) -> NDArray[np.float64]:
     """Return what `_embedded` does, without a copy of all encoded rows in float64 on the way."""
-    z = np.empty((len(encoded), kernel.shape[1]))
+    z, tiled = np.empty((len(encoded), kernel.shape[1])), _tiled(kernel)
 
     def embed(rows: slice) -> None:
-        z[rows] = _embedded(encoded[rows], kernel, tables)
+        z[rows] = _embedded(encoded[rows], tiled, tables)
 
     in_blocks(embed, len(encoded), _EMBEDDED_AT_ONCE)
     return z
@@ -462,37 +479,78 @@ def _member(spec: Spec, weights: Sequence[NDArray[np.float32]], rows: Data, plac
     )
 
 
-def _answers(member: RetrievalMember, encoded: NDArray[np.float32], odds: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return a member's log-odds (n, L) of encoded rows, of which the small network has the log-odds `odds`."""
-    z = _embedded(encoded, member.kernel, member.tables)
-    z -= member.center
-    z *= np.minimum(member.radius / np.maximum(_norm(z, np), 1.0), 1.0)
-    sums = np.log(_vote_sums_of_rows(member, np.round(z, out=z).astype(np.float32)) + _LEAST)
-    odds, L = odds.astype(np.float64), odds.shape[1]
-    yes = np.logaddexp(sums[:, :L], member.log_pseudo_count + log_expit(odds))
-    no = np.logaddexp(sums[:, L:], member.log_pseudo_count + log_expit(-odds))
-    answers: NDArray[np.float64] = yes - no
+class _Positions(NamedTuple):
+    """The embeddings of some members, side by side."""
+
+    kernel: NDArray[np.float64]
+    """Tiled."""
+    tables: list[NDArray[np.float64]]
+    center: NDArray[np.float64]
+    """(members, dim)"""
+    radius: NDArray[np.float64]
+    """(members, 1)"""
+
+    @classmethod
+    def of(cls, members: Sequence[RetrievalMember]) -> _Positions:
+        """Return the embeddings of members."""
+        return cls(
+            _tiled(np.concatenate([m.kernel for m in members], axis=1)),
+            [np.concatenate(tables, axis=1) for tables in zip(*(m.tables for m in members), strict=True)],
+            np.stack([m.center for m in members]),
+            np.array([[m.radius] for m in members]),
+        )
+
+    def find(self, encoded: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return where encoded rows are on the grids (members, row tiles, 1, TILE, dim + 2).
+
+        Behind a position stand a 1 and its square: what makes a distance of a product with a candidate.
+        """
+        n, (members, dim) = len(encoded), self.center.shape
+        z = _embedded(encoded, self.kernel, self.tables).reshape(n, members, dim)
+        z -= self.center
+        squares = np.einsum("nmd,nmd->nm", z, z)[..., None]
+        z *= np.minimum(self.radius / np.sqrt(np.maximum(squares, 1.0)), 1.0)
+        rows = np.zeros((members, -(-n // TILE), 1, TILE, dim + 2), np.float32)
+        flat = rows.reshape(members, -1, dim + 2)[:, :n].transpose(1, 0, 2)
+        np.rint(z, out=flat[..., :dim], casting="same_kind")
+        flat[..., dim] = 1.0
+        np.einsum("nmd,nmd->nm", flat[..., :dim], flat[..., :dim], out=flat[..., dim + 1])
+        return rows
+
+
+def _answers(
+    members: Sequence[RetrievalMember], positions: NDArray[np.float32], odds: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the log-odds (n, members, L) of rows, of which the small networks have the log-odds `odds`."""
+    n, _, L = odds.shape
+    sums = np.stack([_vote_sums_of_rows(m, rows, n) for m, rows in zip(members, positions, strict=True)], axis=1)
+    sums += _LEAST
+    f = odds.astype(np.float64)
+    count = np.exp([m.log_pseudo_count for m in members])
+    sums[..., :L] += count * expit(f)
+    sums[..., L:] += count * expit(-f)
+    np.log(sums, out=sums)
+    answers: NDArray[np.float64] = sums[..., :L] - sums[..., L:]
     return answers
 
 
-def _vote_sums_of_rows(member: RetrievalMember, z: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sums of votes (n, 2 L), weighed by nearness, for positions z (n, dim) on the grid."""
-    n, dim = z.shape
-    rows = np.zeros((-(-n // TILE), 1, TILE, dim + 2), np.float32)
-    flat = rows.reshape(-1, dim + 2)
-    flat[:n, :dim], flat[:, dim], flat[:n, dim + 1] = z, 1.0, (z * z).sum(axis=1)
-    n_votes = member.votes.shape[2]
-    sums = np.empty((len(flat), n_votes))
-    for start in range(0, len(rows), _BLOCK // TILE):
-        block = rows[start : start + _BLOCK // TILE]
-        near = block @ member.candidates
-        np.sqrt(near, out=near)
-        near *= np.float32(-member.step)
-        np.exp(near, out=near)
-        of_tiles = near @ member.votes  # (row tiles, candidate tiles, rows, 2 L)
-        at = start * TILE
-        sums[at : at + len(block) * TILE] = of_tiles.sum(axis=1, dtype=np.float64).reshape(-1, n_votes)
-    return sums[:n]
+def _vote_sums_of_rows(member: RetrievalMember, rows: NDArray[np.float32], n: int) -> NDArray[np.float64]:
+    """Return the sums of votes (n, 2 L), weighed by nearness, for the first n of rows on the grid, in tiles."""
+    candidates, votes, scale = member.candidates, member.votes, np.float32(-member.step)
+    n_votes, at_once = votes.shape[2], _BLOCK // TILE
+    sums = np.empty((len(rows), TILE, n_votes))
+    near = np.empty((min(at_once, len(rows)), len(candidates), TILE, candidates.shape[2]), np.float32)
+    for start in range(0, len(rows), at_once):
+        block = rows[start : start + at_once]
+        near = near[: len(block)]
+        np.matmul(block, candidates, out=near)
+        filled = near[:, :, : n - start * TILE] if n < start * TILE + TILE else near  # of a lone tile, only its rows
+        np.sqrt(filled, out=filled)
+        np.multiply(filled, scale, out=filled)
+        np.exp(filled, out=filled)
+        # (row tiles, candidate tiles, rows, 2 L)
+        np.add.reduce(near @ votes, axis=1, dtype=np.float64, out=sums[start : start + len(block)])
+    return sums.reshape(-1, n_votes)[:n]
 
 
 def condensed(

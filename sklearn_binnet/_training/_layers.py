@@ -97,6 +97,15 @@ def dropout_layers(model: Any) -> list[Any]:
     return [layer for layer in model.layers if type(layer) is keras.layers.Dropout]
 
 
+def _config_of(layer: Any) -> dict[str, Any]:
+    """Return the config of a layer, without Keras' warning of the functions in it: nothing is saved."""
+    if not hasattr(layer, "function"):  # Python's filters of warnings belong to all threads
+        return dict(layer.get_config())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dict(layer.get_config())
+
+
 def trainable_copy(model: Any) -> tuple[Any, list[float]]:
     """Return a copy of a Keras model with this module's layers in it, and the rates of its dropout layers."""
     import keras
@@ -110,9 +119,7 @@ def trainable_copy(model: Any) -> tuple[Any, list[float]]:
         if layer in dropouts:
             return dropout_class(dropouts.index(layer), name=name)
         kind: Any = normalization_class if type(layer) is keras.layers.BatchNormalization else type(layer)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of lambdas in configs: nothing is saved
-            config = layer.get_config()
+        config = _config_of(layer)
         if "name" in config:  # operations of older Keras have none
             config["name"] = name
         # Weights are set later; an initialiser of the user's own may not survive its config.

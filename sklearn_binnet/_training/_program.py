@@ -24,6 +24,10 @@ from sklearn_binnet._training._optimizers import stacked_optimizer
 from sklearn_binnet._training._random import isolated_random
 from sklearn_binnet._training._types import Candidates, Network
 
+_tracing = threading.RLock()
+"""Held while a program is traced. That is work for Python, which two threads would slow down for each other; what comes
+after it is not."""
+
 
 class ProgramState(NamedTuple):
     """The members' variables between two calls of a program, all of them tensors."""
@@ -199,6 +203,8 @@ class Program:
         def call_new(xla: bool = self._xla) -> Any:
             run = functools.partial(self._run)
             self._compiled[shapes] = tf.function(run, jit_compile=xla, autograph=False)
+            with _tracing:
+                self._compiled[shapes].get_concrete_function(*args)
             return self._compiled[shapes](*args)
 
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,9 +61,20 @@ class Calibration:
             if coef[lowest] >= 0:
                 break
             kept.remove(lowest)
-        if prevalence is not None:
-            coef[0] += logit(prevalence) - logit(curve.n_positive / (curve.n_positive + curve.n_negative))
-        return cls(scale, *coef.tolist())
+        return cls(scale, *coef.tolist())._at(evidence, prevalence)
+
+    @classmethod
+    def of_probabilities(cls, evidence: Evidence, prevalence: float | None = None) -> Calibration:
+        """Leave scores that are calibrated already as they are, or bring them to another share of positives."""
+        return cls(th.ScoreScale.from_scores(evidence.curve.scores, True), 0.0, 1.0, 1.0)._at(evidence, prevalence)
+
+    def _at(self, evidence: Evidence, prevalence: float | None) -> Calibration:
+        """Return the map at another share of positives than that of the evidence; None leaves it."""
+        if prevalence is None:
+            return self
+        curve = evidence.curve
+        shift = logit(prevalence) - logit(curve.n_positive / (curve.n_positive + curve.n_negative))
+        return replace(self, intercept=self.intercept + float(shift))
 
     def __call__(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Compute the calibrated probability of the positive class.

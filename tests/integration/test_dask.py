@@ -107,3 +107,18 @@ def test_a_table_in_parts_is_scored_part_by_part():
     np.testing.assert_allclose(found, clf.predict_proba(STRANGE)[:, 1], rtol=1e-12)
     with pytest.raises(TypeError, match=r"got a dask DataFrame, .* Pass X.compute\(\)"):
         clf.predict(parts)
+
+
+def test_the_messages_of_a_search_are_counted(monkeypatch, capsys):
+    from distributed.comm.tcp import TCP
+
+    messages = pytest.importorskip("benchmarks.messages", reason="benchmarks are not part of the source archive")
+    monkeypatch.setattr(TCP, "write", TCP.write)  # what the command puts in its place goes away with the test
+    messages.main(rows=60, folds="arrays", workers=2, dry=True)  # a single one would not be asked
+    del TCP.noted
+    title, took, _, *lines = capsys.readouterr().out.splitlines()
+    assert title.startswith("60 rows x 20 columns")
+    assert took.startswith("20 fits: ")
+    kinds = {line[:50].strip(): line[50:].split() for line in lines}
+    assert sum(int(cells[0]) for kind, cells in kinds.items() if "compute-task" in kind) >= 5  # some may share one
+    assert all(int(cell.replace(",", "")) > 0 for cells in kinds.values() for cell in cells[:3])

@@ -44,3 +44,11 @@ def test_as_much_is_saved_as_with_its_calibration(model):
     assert ours < trivial
     # The standard error of the difference is about a hundredth of the trivial cost.
     assert ours < cost_of(theirs(calibrated, X[TRAIN], y[TRAIN], X[TEST], COSTS[TEST])) + 0.02 * trivial
+
+
+def test_the_decisions_are_the_same_from_the_same_probabilities(model):
+    """Both decide by Bayes' rule, so that the calibration is all that tells them apart."""
+    tuned = ThresholdTunerCV(model, calibrate=True).fit(X[TRAIN], y[TRAIN])
+    ours = tuned.predict(X[TEST], costs=COSTS[TEST])
+    np.testing.assert_array_equal(theirs(tuned, X[TRAIN], y[TRAIN], X[TEST], COSTS[TEST]), ours)
+    assert 0.02 < ours.mean() < 0.98

@@ -412,12 +412,26 @@ def test_copies(fitted):
     np.testing.assert_array_equal(clone(fitted).fit(X, y).predict_proba(X), fitted.predict_proba(X))
 
 
-def test_other_processes(fitted):
-    with joblib.parallel_config("loky", n_jobs=2):
-        scores = cross_val_score(good(), X, y, cv=2, error_score="raise")
-        parts = joblib.Parallel()(joblib.delayed(fitted.predict_proba)(part) for part in (X[:100], X[100:]))
-    np.testing.assert_allclose(scores, cross_val_score(good(), X, y, cv=2))
-    np.testing.assert_array_equal(np.vstack(parts), fitted.predict_proba(X))
+@pytest.mark.xla  # other processes train as users do
+def test_one_job_or_two_give_the_same_bits():
+    """A search, a tuning whose folds go to the processes one by one, and predictions."""
+    fitted = good().fit(X, y)
+    search = GridSearchCV(good(), {"learning_rate": [0.01, 0.02]}, scoring="neg_log_loss", cv=2)
+    weights = np.random.default_rng(0).random(len(y))
+    # a parameter of another step than the last keeps the folds from being trained side by side
+    tuner = ThresholdTunerCV(make_pipeline(StandardScaler(), good()), cv=2, scoring="f1", random_state=0)
+    found = []
+    for n_jobs in (1, 2):
+        with joblib.parallel_config("loky"):
+            search.set_params(n_jobs=n_jobs).fit(X, y)
+            tuner.set_params(n_jobs=n_jobs).fit(X, y, standardscaler__sample_weight=weights)
+            parts = joblib.Parallel(n_jobs)(joblib.delayed(fitted.predict_proba)(part) for part in (X[:100], X[100:]))
+        scores = [search.cv_results_[f"split{i}_test_score"] for i in range(2)]
+        thresholds = [tuner.best_threshold_, *tuner.threshold_interval_]
+        found.append([*scores, search.predict_proba(X), tuner.oof_scores_, thresholds, np.vstack(parts)])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(found[0][-1], fitted.predict_proba(X))
 
 
 def test_threads(fitted):
