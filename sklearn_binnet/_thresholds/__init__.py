@@ -18,7 +18,7 @@ from sklearn_binnet._thresholds._constraints import (
     report,
     shortfall_message,
 )
-from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide
+from sklearn_binnet._thresholds._curve import Counts, ThresholdCurve, decide, order_rows, sum_ordered
 from sklearn_binnet._thresholds._groups import PARITIES, PARITY_METRICS, GroupChoice, find_groups
 from sklearn_binnet._thresholds._labels import (
     confusion_at,

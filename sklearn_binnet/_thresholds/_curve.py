@@ -310,28 +310,7 @@ class ThresholdCurve:
         ValueError
             The curve came out of a pickle, which holds no rows.
         """
-        return self.sums(self.ordered(values))
-
-    def ordered(self, values: ArrayLike) -> Floats:
-        """Put a value for each row that the curve was built from into the descending order of the scores."""
-        if not self._rows:
-            raise ValueError("This curve came out of a pickle, without its rows; build it anew.")
-        scores, order, last, keep = self._rows
-        values = np.asarray(values, dtype=np.float64)
-        values = values if keep is None else values[keep]
-        if order is None:  # one sort serves all sums
-            order = np.argsort(-scores)
-            object.__setattr__(self, "_rows", (scores, order, last, keep))
-        return values[order]
-
-    def sums(self, ordered: Floats) -> Floats:
-        """Sum values in the order of `ordered` over the rows called positive, at each cut."""
-        last, sums = self._rows[2], np.zeros(len(self))
-        if len(last) == len(ordered):
-            np.cumsum(ordered, out=sums[1:])
-        else:
-            sums[1:] = np.cumsum(ordered)[last]
-        return sums
+        return sum_ordered(self, order_rows(self, values))
 
     def spaced_cuts(self, n_bins: int) -> NDArray[np.intp]:
         """Choose about `n_bins` + 1 cuts at equal steps along the ROC curve, both ends included.
@@ -367,3 +346,26 @@ class ThresholdCurve:
             From 0 to 2, or to 1 where all weight is of one class.
         """
         return self.tp / max(self.n_positive, 1e-300) + self.fp / max(self.n_negative, 1e-300)
+
+
+def order_rows(curve: ThresholdCurve, values: ArrayLike) -> Floats:
+    """Put a value for each row that the curve was built from into the descending order of the scores."""
+    if not curve._rows:
+        raise ValueError("This curve came out of a pickle, without its rows; build it anew.")
+    scores, order, last, keep = curve._rows
+    values = np.asarray(values, dtype=np.float64)
+    values = values if keep is None else values[keep]
+    if order is None:  # one sort serves all sums
+        order = np.argsort(-scores)
+        object.__setattr__(curve, "_rows", (scores, order, last, keep))
+    return values[order]
+
+
+def sum_ordered(curve: ThresholdCurve, ordered: Floats) -> Floats:
+    """Sum values in the order of `order_rows` over the rows called positive, at each cut."""
+    last, sums = curve._rows[2], np.zeros(len(curve))
+    if len(last) == len(ordered):
+        np.cumsum(ordered, out=sums[1:])
+    else:
+        sums[1:] = np.cumsum(ordered)[last]
+    return sums

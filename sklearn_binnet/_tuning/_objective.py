@@ -340,9 +340,9 @@ def row_cost(evidence: Evidence) -> tuple[Objective, th.Counts, tuple[NDArray[An
     weight = np.ones(len(positive)) if evidence.weight is None else evidence.weight
     c_tn, c_fp, c_fn, c_tp = costs.T
     gains = weight * np.where(positive, c_fn - c_tp, c_tn - c_fp)  # what calling the row positive saves
-    ordered = curve.ordered(gains)
+    ordered = th.order_rows(curve, gains)
     save, lose = np.maximum(ordered, 0), np.maximum(-ordered, 0)
-    counts = th.Counts(*(curve.sums(values) for values in (save, lose, save * save, lose * lose)))
+    counts = th.Counts(*(th.sum_ordered(curve, values) for values in (save, lose, save * save, lose * lose)))
     cheapest = np.where(positive, np.minimum(c_fn, c_tp), np.minimum(c_tn, c_fp))
     floor, total = float(weight @ cheapest), float(weight.sum())
 
