@@ -83,6 +83,7 @@ __all__ = [
     "maximise_micro_f1",
     "metric_bound",
     "micro_f1",
+    "order_rows",
     "parse_constraint",
     "place",
     "poisson_sums",
@@ -92,4 +93,5 @@ __all__ = [
     "select_labels",
     "shortfall_message",
     "smooth_optima",
+    "sum_ordered",
 ]
