@@ -185,9 +185,9 @@ class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, B
         Percentiles of the optima of samples from smoothed densities, widened if need be to hold `best_threshold_`. With
         truth known (``benchmarks/thresholds/intervals.py``, four objectives, 150 samples each), the interval at 95 %
         held the best threshold in 96 to 99 % of the samples with about ten positive rows, and in 99 to 100 % with 25
-        to 100 of them. With ``cv=5``, 200 to 4,000 rows and 50 to 72 samples (``refitted.py`` there), it held that of
-        the refitted model or the average in 98 to 100 %, but that of a single network without the average in 94 to
-        100 %.
+        to 100 of them. With ``cv=5`` and 200 to 4,000 rows (``refitted.py`` there, 492 to 695 samples a model), it held
+        that of the refitted model or the average in 98 to 100 %, but that of a single network without the average in 94
+        to 97 %, and in 88 % for balanced accuracy at 200 rows.
     fold_thresholds_ : ndarray of shape (n_folds,)
         The best threshold of each fold for itself; NaN for folds with one class.
     curve_ : ThresholdCurve
@@ -249,10 +249,11 @@ class ThresholdTunerCV(DocumentationLink, ClassifierMixin, MetaEstimatorMixin, B
     1 - `confidence_level` ("strict" included; pointwise bounds are slightly optimistic, see the benchmark). Out-of-fold
     scores come from models fitted on fewer rows than the refitted one. For that one, or for an average, the statement
     is therefore an approximation: usually on the safe side, as more rows separate the classes better, but not
-    guaranteed. With truth known (``benchmarks/thresholds/refitted.py``; 200 to 4,000 rows, level 95 %), the average was
-    in violation in 0 to 4 % of the samples (logistic regression, forest, one network) and five networks with their own
-    out-of-fold probabilities in 0 to 6 %, but a single refitted network (``ensemble=False``) in 14 to 16 % for recall
-    and FPR, and a forest in 6 to 12 %. With 50 to 72 samples each of these figures can be ten points off.
+    guaranteed. With truth known (``benchmarks/thresholds/refitted.py``; 200 to 4,000 rows, level 95 %, 492 to 695
+    samples a model), the average was in violation in 0 to 3 % of the samples (logistic regression, forest, one
+    network), and a refitted logistic regression or forest in 1 to 6 %. A single refitted network (``ensemble=False``)
+    was in violation of recall in 12 % and of FPR in 18 %. Five networks with their own out-of-fold probabilities were
+    in 1 to 3 % from 1,000 rows on, but in 16 % for recall at 200 rows.
 
     References
     ----------
