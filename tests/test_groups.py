@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -338,7 +339,7 @@ def test_the_positive_class_may_be_the_first():
     [
         ("equal_opportunity >= 0.05", ValueError, "is no tolerance; write 'equal_opportunity <= 0.05'"),
         ("equal_opportunity <= 0.05 [strict]", ValueError, "is no tolerance"),
-        ("equal_opportunity <= 1.5", ValueError, "`parity` 'equal_opportunity <= 1.5' can never matter"),
+        ("equal_opportunity <= 1.5", ValueError, "`parity` 'equal_opportunity <= 1.5' always holds or never"),
         (
             "recall <= 0.05",
             ValueError,
@@ -404,7 +405,7 @@ def test_groups_unseen_or_missing_at_prediction_are_refused():
     ],
 )
 def test_what_does_not_go_together_is_refused(options):
-    with pytest.raises(ValueError, match=r"`parity` .* goes with one yes/no question and a `scoring` of the counts"):
+    with pytest.raises(ValueError, match=f"^`parity` {re.escape(repr(ASKED))} goes with one yes/no question"):
         prefit(parity=ASKED, **options).fit(X, Y, sensitive=G)
 
 

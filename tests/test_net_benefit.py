@@ -189,8 +189,9 @@ def test_what_is_drawn():
     [
         ({"thresholds": [0.0, 0.5]}, "`thresholds` must hold threshold probabilities between 0 and 1"),
         ({"thresholds": []}, "`thresholds` must hold threshold probabilities"),
+        ({"thresholds": "low"}, "`thresholds` must hold threshold probabilities .* got 'low'"),
         ({"thresholds": [0.5, np.nan]}, "`thresholds` must hold threshold probabilities"),
-        ({"prevalence": 1.0}, "`prevalence` must lie between 0 and 1"),
+        ({"prevalence": 1.0}, "`prevalence` must lie between 0 and 1, both excluded"),
         ({"bands": "folds"}, "`bands` must be 'bootstrap' or None"),
         ({"y_proba": {}}, "at least one model"),
         ({"y_proba": 3 * PROBA}, "Net benefit needs probabilities of the positive class"),

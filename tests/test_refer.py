@@ -346,7 +346,7 @@ def test_bounds_that_exclude_each_other_are_told():
         (1.5, ValueError, "The budget of `abstain` is the share of rows that may be referred, from 0 to 1; got 1.5"),
         ("-0.1", ValueError, "The budget of `abstain`"),
         (np.nan, ValueError, "The budget of `abstain`"),
-        ("referral_rate <= 1.5", ValueError, "`abstain` 'referral_rate <= 1.5' can never matter"),
+        ("referral_rate <= 1.5", ValueError, "`abstain` 'referral_rate <= 1.5' always holds or never"),
         (["precision >= 0.9", "precision <= 0.8"], ValueError, "`abstain` contradicts itself"),
         (["referral_rate <= 0.1", "referral_rate <= 0.2"], ValueError, "more than one budget"),
         ("referral_rate >= 0.1", ValueError, "is no budget; write 'referral_rate <= 0.1'"),

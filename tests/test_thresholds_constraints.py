@@ -167,7 +167,7 @@ def test_reading_several():
     [
         ("recal >= 0.9", ValueError, "unknown metric 'recal'"),
         ("recall = 0.9", ValueError, "not understood"),
-        ("recall >= 1.2", ValueError, "lies between 0 and 1, got 1.2"),
+        ("recall >= 1.2", ValueError, "lies between 0 and 1, and the number to compare it with must too; got 1.2"),
         ("recall >= 0.9 [sure]", ValueError, "unknown mode 'sure'"),
         ("cost <= 3", ValueError, r"pass `costs=\[\[tn, fp\]"),
         (["recall >= 0.9", "recall <= 0.8"], ValueError, "contradicts itself"),

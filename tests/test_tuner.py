@@ -589,7 +589,10 @@ class Unscoring(ClassifierMixin, BaseEstimator):
         ({"costs": [[0, 1], [5, 0]]}, "neither `scoring` nor `constraint` asks for them"),
         ({"costs": [0, 1], "scoring": "cost"}, "must be a 2x2 matrix"),
         ({"costs": [[1, 0], [0, 1]], "scoring": "cost"}, "wrong decision cheaper"),
-        ({"costs": [[1, 1], [1, 1]], "scoring": "cost"}, "same for every decision"),
+        (
+            {"costs": [[1, 1], [1, 1]], "scoring": "cost"},
+            r"same for every decision.*got \[\[1.0, 1.0\], \[1.0, 1.0\]\]. Say",
+        ),
         ({"costs": [[0, np.nan], [1, 0]], "scoring": "cost"}, "must be finite"),
         ({"costs": "much", "scoring": "cost"}, "array of numbers"),
         ({"pos_label": 7}, r"pos_label must be one of the labels in y, \[0, 1\]; got 7"),
@@ -630,6 +633,25 @@ def test_bad_targets(y, message):
 def test_bad_costs_of_rows(data, shape):
     with pytest.raises(ValueError, match="`costs` in fit must have"):
         ThresholdTunerCV(LogisticRegression(), scoring="cost").fit(*data, costs=np.ones(shape))
+
+
+@pytest.mark.parametrize("costs", [np.zeros((600, 2)), np.full((600, 4), 3.0), np.ones((600, 2, 2))])
+def test_costs_of_rows_that_tell_no_decisions_apart(data, costs):
+    tuned = ThresholdTunerCV(LogisticRegression(), scoring="cost", costs=[[0, 1], [5, 0]]).fit(*data)
+    before = tuned.best_threshold_
+    with pytest.raises(ValueError, match=r"`costs` in retune are the same for every decision in all 600 rows.*Say"):
+        tuned.retune(costs=costs)
+    with pytest.raises(ValueError, match=r"`costs` in fit are the same for every decision"):
+        tuned.set_params(costs=None).fit(*data, costs=costs)
+    assert tuned.best_threshold_ == before
+
+
+def test_bad_costs_of_retune_name_retune(data):
+    tuned = ThresholdTunerCV(LogisticRegression()).fit(*data)
+    before = tuned.best_threshold_
+    with pytest.raises(ValueError, match=r"`costs` in retune must have .* got shape \(2, 3\)\. One matrix for all"):
+        tuned.retune(costs=np.ones((2, 3)))
+    assert tuned.best_threshold_ == before
 
 
 # ------------------------------------------------------------------ all or nothing

@@ -254,7 +254,8 @@ def test_probabilities_follow_the_share_of_positives():
         (np.ones((800, 3)), r"got shape \(800, 3\)"),
         ([[0, 1], [5, 0]], r"got shape \(2, 2\).* `retune\(costs=...\)`"),
         (np.full((800, 2), np.nan), "`costs` must be finite"),
-        ("cheap", "`costs` must be an array of numbers"),
+        ("cheap", "`costs` must be an array of numbers, got 'cheap'"),
+        (np.full((800, 2), "cheap"), r"`costs` must be an array of numbers, got .{,40}\.$"),
     ],
 )
 def test_bad_costs(costs, message):

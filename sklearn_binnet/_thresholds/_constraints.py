@@ -217,7 +217,8 @@ def _parse_one(text: str, metrics: Mapping[str, Metric], parameter: str, usual: 
     low, high = metric.bounds
     if not low <= value <= high:
         raise ValueError(
-            f"`{parameter}` {text!r} can never matter: {metric.name} lies between {low:g} and {high:g}, got {value:g}."
+            f"`{parameter}` {text!r} always holds or never: {metric.name} lies between {low:g} and {high:g}, and the "
+            f"number to compare it with must too; got {value:g}."
         )
     return Constraint(metric, match["operator"] in (">=", "≥", ">"), value, mode)
 

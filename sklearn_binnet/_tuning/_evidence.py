@@ -99,7 +99,10 @@ class Evidence:
         if prevalence is None:
             return self
         if not 0 < prevalence < 1:
-            raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
+            raise ValueError(
+                "`prevalence` must lie between 0 and 1, both excluded: it is the share of positives to expect, such as "
+                f"0.05, and None leaves that of the rows; got {prevalence!r}."
+            )
         weight = np.ones(len(self.scores)) if self.weight is None else self.weight
         here = weight[self.positive].sum() / weight.sum()
         if not 0 < here < 1:

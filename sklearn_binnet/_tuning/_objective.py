@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -255,7 +256,11 @@ def check_cost_matrix(costs: ArrayLike) -> NDArray[np.float64]:
             f"{matrix.tolist()}. Gains are negative costs; check the order."
         )
     if c_fp == c_tn and c_fn == c_tp:
-        raise ValueError("`costs` are the same for every decision, so no threshold is better.")
+        raise ValueError(
+            "`costs` [[tn, fp], [fn, tp]] are the same for every decision, so no threshold is better: got "
+            f"{matrix.tolist()}. Say what a false positive costs more than a true negative, or a false negative more "
+            "than a true positive."
+        )
     return matrix
 
 
@@ -274,8 +279,14 @@ def check_row_costs(
         )
     if values.shape[1:] == (2,):
         zeros = np.zeros(n_samples)
-        return np.column_stack([zeros, values[:, 0], values[:, 1], zeros])
-    return values.reshape(n_samples, 4)
+        values = np.column_stack([zeros, values[:, 0], values[:, 1], zeros])
+    values = values.reshape(n_samples, 4)
+    if method != "predict" and np.array_equal(values[:, [0, 2]], values[:, [1, 3]]):
+        raise ValueError(
+            f"`costs` in {method} are the same for every decision in all {n_samples} rows, so no threshold is better. "
+            "Say what a false positive costs more than a true negative, or a false negative more than a true positive."
+        )
+    return values
 
 
 def check_new_costs(costs: ArrayLike, n_samples: int, n_labels: int, shared: bool) -> NDArray[np.float64]:
@@ -300,7 +311,7 @@ def _numbers(costs: ArrayLike) -> NDArray[np.float64]:
     try:
         values = np.asarray(costs, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"`costs` must be an array of numbers, got {costs!r}.") from error
+        raise ValueError(f"`costs` must be an array of numbers, got {reprlib.repr(costs)}.") from error
     if not np.isfinite(values).all():
         raise ValueError("`costs` must be finite; got NaN or infinity.")
     return values

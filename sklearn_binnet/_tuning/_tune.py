@@ -127,11 +127,11 @@ def resolve_tuning_config(
         raise ValueError(
             "`thresholds` are the candidates of a single threshold, and `abstain` chooses two among all; leave one out."
         )
-    parity = parse_parity(parity)
+    asked, parity = parity, parse_parity(parity)
     if parity and (several or objective.metric is None or thresholds is not None or any(constraints) or band):
         raise ValueError(
-            f"`parity` {parity!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
-            "`abstain` and `thresholds`; leave these out."
+            f"`parity` {asked!r} goes with one yes/no question and a `scoring` of the counts, without `constraint`, "
+            "`abstain` and `thresholds`; leave these out, or drop `parity` with [] to ask without it."
         )
     return TuningConfig(objective, constraints, average, selection, confidence_level, thresholds, matrix, band, parity)
 
@@ -178,7 +178,8 @@ def recost(
         return evidence, default
     if len(evidence) > 1 or costs is None or np.ndim(costs) < 2 or np.shape(costs) == (2, 2):
         return [part if part.row_costs is None else part.with_costs(None) for part in evidence], costs
-    by_row = check_row_costs(costs, len(held_out))[held_out]
+    otherwise = "One matrix for all rows has the shape (2, 2), [[tn, fp], [fn, tp]]."
+    by_row = check_row_costs(costs, len(held_out), "retune", otherwise)[held_out]
     return [part.with_costs(by_row) for part in evidence], (default if asks_for_cost(None, constraint) else None)
 
 

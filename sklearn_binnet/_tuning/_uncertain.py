@@ -63,7 +63,11 @@ def read_scenarios(costs: Any, prevalence: Any, regret: str, n_labels: int) -> S
     ]
     share = None if prevalence is None else _read(prevalence, "`prevalence`", bounded)
     if share is not None and not (0 < share.mean < 1 and share.low >= 0 and share.high <= 1):
-        raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
+        raise ValueError(
+            "`prevalence` must lie between 0 and 1, and its mean may be neither, as it is the share of positives to "
+            "expect: a number such as 0.05, a range such as (0.02, 0.1) or a distribution within these bounds; got "
+            f"{prevalence!r}."
+        )
     matrices = [
         check_cost_matrix(np.reshape(numbers, (2, 2)))
         for numbers in itertools.product(*(entry.ends if bounded else (entry.mean,) for entry in entries))
@@ -76,6 +80,11 @@ def read_scenarios(costs: Any, prevalence: Any, regret: str, n_labels: int) -> S
 
 def _read(value: Any, subject: str, bounded: bool) -> Uncertain:
     """Read a number, a range or a frozen distribution."""
+    if hasattr(value, "freeze"):
+        raise ValueError(
+            f"{subject} must be a frozen distribution, and scipy.stats.{value.name} has no parameters yet; call it "
+            f"with them: scipy.stats.{value.name}(...)."
+        )
     if hasattr(value, "mean") and hasattr(value, "support"):
         low, high = (float(end) for end in value.support())
         if bounded and not np.isfinite([low, high]).all():

@@ -281,7 +281,10 @@ class DecisionCurveDisplay:
         """Compute what is drawn."""
         points.check_bands(bands, "bootstrap")
         if prevalence is not None and not 0 < prevalence < 1:
-            raise ValueError(f"`prevalence` must lie between 0 and 1, got {prevalence!r}.")
+            raise ValueError(
+                "`prevalence` must lie between 0 and 1, both excluded: it is the share of positives where the models "
+                f"will be used, such as 0.05; got {prevalence!r}."
+            )
         at = _threshold_probabilities(thresholds)
         rng = check_random_state(random_state)
         lines, around = {}, {}
@@ -316,8 +319,11 @@ def _threshold_probabilities(thresholds: ArrayLike | None) -> NDArray[np.float64
     """Return the threshold probabilities to draw at, ascending."""
     if thresholds is None:
         return np.arange(1, 100) / 100
-    at = np.unique(np.asarray(thresholds, dtype=np.float64))
-    if at.ndim != 1 or not at.size or not np.all((at > 0) & (at < 1)):
+    try:
+        at = np.unique(np.asarray(thresholds, dtype=np.float64))
+    except (TypeError, ValueError):
+        at = np.empty(0)
+    if not at.size or not np.all((at > 0) & (at < 1)):
         raise ValueError(
             "`thresholds` must hold threshold probabilities between 0 and 1, both excluded, such as "
             f"np.linspace(0.05, 0.5); got {thresholds!r}."
