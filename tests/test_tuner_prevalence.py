@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
+from scipy.stats import binomtest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
@@ -104,6 +105,28 @@ def test_error_and_cover(share, slope):
     assert np.mean([not one.plausible for one in found]) <= 0.02
 
 
+@pytest.mark.parametrize("share", [0.05, 0.4])
+@pytest.mark.parametrize("n", [1, 5, 20])
+def test_cover_with_few_new_rows(n, share):
+    """Rows that all look alike leave doubt. 150 samples: the standard error of a cover of 0.95 is 0.018."""
+    rng = np.random.default_rng(9)
+    tuned = tune(500, rng, selection="argmax")
+    intervals = [tuned.estimate_prevalence(draw(n, share, rng)[0]).interval for _ in range(150)]
+    assert np.mean([low <= share <= high for low, high in intervals]) >= 0.91
+
+
+def test_classes_that_are_told_apart_leave_wilsons_interval():
+    """With scores that know the class only the number of new rows is left to chance."""
+    y = np.arange(4000) % 2
+    X = DISTANCE / 2 + 20.0 * (2 * y[:, None] - 1)
+    tuned = ThresholdTunerCV(Normal().fit(X, y), cv="prefit", refit=False).fit(X, y)
+    for n, positive in ((1, 1), (20, 20), (20, 19), (50, 5)):
+        new = np.concatenate([X[y == 1][:positive], X[y == 0][: n - positive]])
+        low, high = tuned.estimate_prevalence(new).interval
+        wilson = binomtest(positive, n).proportion_ci(method="wilson")
+        assert (low, high) == pytest.approx((wilson.low, wilson.high), abs=0.005)
+
+
 def test_the_interval_shrinks_with_the_rows():
     rng = np.random.default_rng(2)
     widths = []
@@ -197,5 +220,5 @@ def test_bad_requests():
     with pytest.raises(ValueError, match="only from out-of-fold scores of both classes"):
         one_sided.estimate_prevalence(X)
     for share in (0, 1, 1.5, np.nan):
-        with pytest.raises(ValueError, match="`prevalence` must lie between 0 and 1"):
+        with pytest.raises(ValueError, match=r"`prevalence` must lie between 0 and 1, both excluded: .* None leaves"):
             tuned.retune(prevalence=share)

@@ -89,8 +89,10 @@ def _estimate(evidence: Evidence, scores: Floats, method: str, confidence_level:
     """
     known = _Known.of(evidence)
     share = maximum_likelihood(known.odds_ratio(scores))
-    new = _information(known.odds_ratio(scores), share).mean(axis=0)  # rows are drawn by chance, models are not
-    old = _information(known.odds_ratio(known.scores), share)
+    # The function of the scores that tells most at this share. At 0 or 1 itself single rows would outweigh all others.
+    inner = (share * scores.shape[1] + 1) / (scores.shape[1] + 2)
+    new = _information(known.odds_ratio(scores), inner).mean(axis=0)  # rows are drawn by chance, models are not
+    old = _information(known.odds_ratio(known.scores), inner)
     middle, interval = _black_box(known, new, old, confidence_level)
     if method == "em":
         middle = share
@@ -159,23 +161,25 @@ def _black_box(known: _Known, new: Floats, old: Floats, level: float) -> tuple[f
     Black-box shift estimation (Lipton, Wang, Smola 2018, "Detecting and correcting for label shift with black box
     predictors", ICML), with the most informative function of the scores in place of the predicted label. It holds
     whether or not the probabilities are calibrated. The interval holds the shares that a z-test does not refute
-    (Fieller's method), with the variance of all three means.
+    (Fieller's method), with the variance of all three means. The new rows' variance is that of the mixture with the
+    share in question, as in Wilson's interval: a few new rows that all look alike would else seem to leave no doubt.
     """
-    means, variances = [], []
+    means, spreads, variances = [], [], []
     for weight, size in zip(known.weights, known.sizes, strict=True):
         mean = float(weight @ old)
         means.append(mean)
-        variances.append(float(weight @ (old - mean) ** 2) / size)
+        spreads.append(float(weight @ (old - mean) ** 2))
+        variances.append(spreads[-1] / size)
     gap = means[1] - means[0]
     if gap <= 0:
         return known.prevalence, (0.0, 1.0)  # the scores tell nothing
     above = float(new.mean()) - means[0]
     middle = float(np.clip(above / gap, 0, 1))
     z2 = norm.ppf((1 + level) / 2) ** 2
-    noise = float(new.var()) / len(new)
-    a = gap**2 - z2 * sum(variances)
-    b = above * gap - z2 * variances[0]
-    c = above**2 - z2 * (noise + variances[0])
+    n = len(new)
+    a = gap**2 - z2 * (sum(variances) - gap**2 / n)
+    b = above * gap - z2 * (variances[0] - (spreads[1] - spreads[0] + gap**2) / (2 * n))
+    c = above**2 - z2 * (variances[0] + spreads[0] / n)
     inside = b * b - a * c
     if a <= 0 or inside < 0:
         return middle, (0.0, 1.0)
