@@ -507,7 +507,7 @@ def _train_families(
 def _may_train_at_once(networks: Sequence[_Layout], retrieval: Sequence[_Layout]) -> bool:
     """Return whether there is a core for either family, no code of the user's, and little to hold in memory.
 
-    An interrupt is heard when both have come to an end, so that they must be short, too.
+    An interrupt is heard when each program has come to the end of the call that it is in.
     """
     for one in networks:
         own = one.settings.callbacks or one.settings.metrics or one.config.model is not None

@@ -6,10 +6,13 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from sklearn_binnet import BinaryNetClassifier, _fit
 from sklearn_binnet._telling import tell, telling_once
+from sklearn_binnet._training import _at_once, _compiled
 from sklearn_binnet._training._at_once import at_once
+from sklearn_binnet._training._program import Program
 from tests.small import X, y
 
 SMALL = {"hidden_layer_sizes": (4,), "epochs": 3, "n_estimators": 2, "random_state": 0}
@@ -66,6 +69,30 @@ def test_in_turn_where_tables_are_large(threads, monkeypatch):
     monkeypatch.setattr(_fit, "_AT_ONCE_VALUES", len(X))
     BinaryNetClassifier(**SMALL).fit(X, y)
     assert set(threads) == {threading.current_thread()}
+
+
+def test_in_turn_where_a_device_may_have_been_chosen(threads, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind=None: [] if kind else ["CPU:0", "GPU:0"])
+    BinaryNetClassifier(**SMALL).fit(X, y)
+    assert set(threads) == {threading.current_thread()}
+
+
+def test_an_interrupt_ends_both_trainings(threads, monkeypatch):
+    epochs, run = [], Program.run
+
+    def interrupted(program, *args):
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        assert _at_once._called_off.get().wait(60)
+        epochs.append(1)
+        return run(program, *args)
+
+    monkeypatch.setattr(Program, "run", interrupted)
+    monkeypatch.setattr(_compiled, "epochs_until_heard", lambda *_: 1)
+    with pytest.raises(KeyboardInterrupt):
+        BinaryNetClassifier(**SMALL).fit(X, y)
+    assert len(set(threads)) == 2
+    assert len(epochs) <= 1  # of three
 
 
 def fails(error):

@@ -203,6 +203,12 @@ def test_a_looked_up_row_gets_the_same_bits_in_whatever_company():
     np.testing.assert_array_equal(fitted.logits(np.asfortranarray(rows)), answers)
 
 
+def test_no_rows_have_no_answers():
+    fitted, table, _ = looked_up(0, 8, n_labels=2)
+    assert fitted.mean_logits(table[:0]).shape == fitted.mean_logits(table[:0], member=1).shape == (0, 2)
+    assert fitted.outputs(fitted.encoded_stack(), fitted.encoder.transform(table[:0])).shape == (0, 3, 2)
+
+
 def test_an_error_in_a_block_ends_the_call():
     net = BuiltinNetwork(Spec(5, (64,), "relu", False, 1), (0.0,), ColumnEncoder.fit(None, X))
     fitted = net.fitted([random_weights(net, 0)])

@@ -254,6 +254,17 @@ def test_an_unknown_level_adds_nothing():
         assert table[1:].any(axis=1).all()
 
 
+@pytest.mark.parametrize(
+    "params", [{"encoding": "standardize"}, {"encoding": "piecewise_linear"}, {"n_estimators": 2, "retrieval": True}]
+)
+def test_a_table_of_nothing_but_embedded_categories(params):
+    X = with_pandas()[["town"]]
+    clf = net(epochs=2, **params).fit(X, answer)
+    assert [family.encoder.inner.n_encoded for family in clf._fitted.families] == [0] * len(clf._fitted.families)
+    expected = clf.model_(clf.to_matrix(X)).numpy()[:, 0]
+    np.testing.assert_allclose(clf.predict_proba(X)[:, 1], expected, atol=1e-6)
+
+
 def test_answers_depend_on_what_was_fitted_not_on_parameters_set_since():
     X = rng.normal(size=(100, 2))
     X[3, 1] = np.nan

@@ -41,7 +41,7 @@ def sample(n, seed=0, positive_rate=0.3, separation=1.5):
     return positive, expit(separation * z + offset)  # calibrated probabilities
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(problems(), st.sampled_from(sorted(OBJECTIVES)))
 def test_argmax_is_the_best_of_all_possible_thresholds(problem, name):
     positive, scores, weight = problem
@@ -63,7 +63,7 @@ def test_argmax_is_the_best_of_all_possible_thresholds(problem, name):
     assert chosen.score == pytest.approx(best, abs=1e-9)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(problems(), st.sampled_from(sorted(OBJECTIVES)))
 def test_stable_always_gives_a_finite_threshold_inside_its_interval(problem, name):
     positive, scores, weight = problem
@@ -77,7 +77,7 @@ def test_stable_always_gives_a_finite_threshold_inside_its_interval(problem, nam
     assert chosen.score == pytest.approx(float(expected), abs=1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(problems(), st.integers(0, 2**31))
 def test_no_rule_leaves_the_feasible_cuts(problem, seed):
     positive, scores, weight = problem
@@ -106,7 +106,7 @@ def test_many_feasible_runs_make_no_more_work_than_the_bins():
 def test_stable_threshold_varies_less_and_lies_nearer_to_the_truth_than_argmax():
     truth = logit(0.5)  # balanced accuracy of calibrated scores at a positive rate of one half
     errors = {"stable": [], "argmax": []}
-    for seed in range(60):
+    for seed in range(30):
         positive, scores = sample(200, seed, positive_rate=0.5)
         problem = Problem(ThresholdCurve.from_scores(positive, scores), OBJECTIVES["balanced_accuracy"])
         for rule in errors:

@@ -2,7 +2,8 @@
 
 The encoding may ask for a learnt scale of every column, and for an embedding of every category of many levels. Then
 comes `Dense -> activation -> BatchNormalization -> Dropout` for every hidden layer, and a linear unit for every label.
-The engine trains it as a Keras model of stock layers; after the fit it is arrays, and NumPy predicts.
+The engine trains it as a Keras model, in which scales, embeddings and the first Dense layer are one layer of ours; the
+models that users and their callbacks see have stock layers only. After the fit it is arrays, and NumPy predicts.
 """
 
 from __future__ import annotations

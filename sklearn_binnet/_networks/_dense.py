@@ -121,7 +121,8 @@ class DenseStack:
     def __call__(self, numbers: Array, levels: NDArray[np.intp]) -> Array:
         """Return the outputs (n, members, outputs) for encoded numbers (n, d) and levels of embedded categories."""
         n, d = numbers.shape
-        x = _filled_up(numbers, -(-n // TILE) * TILE, axis=0).reshape(-1, 1, 1, TILE, d)
+        tiles = -(-n // TILE)
+        x = _filled_up(numbers, tiles * TILE, axis=0).reshape(tiles, 1, 1, TILE, d)  # d may be 0
         first, *others = self._layers
         flat = self._product(x, first)
         for table, level in zip(self._levels, levels.T, strict=True):
@@ -143,7 +144,7 @@ class DenseStack:
         for layer in layers:
             x = self._activation(flat).reshape(-1, TILE, members, 1, flat.shape[1] // members)
             flat = self._product(x.transpose(0, 2, 3, 1, 4), layer)
-        return flat.reshape(len(flat), members, -1)[:, :, : self._n_outputs]
+        return flat.reshape(len(flat), members, flat.shape[1] // members)[:, :, : self._n_outputs]
 
     def _product(self, x: Array, layer: _Layer) -> Array:
         """Return a layer's outputs (tiles * TILE, members * units) for (tiles, members or 1, 1, TILE, inputs)."""

@@ -423,7 +423,7 @@ def _embedded(
     """Return the positions (n, members * dim) of encoded rows, in float64, for a tiled kernel."""
     n, (parts, inputs, width) = len(encoded), kernel.shape
     rows = np.zeros((-(-n // TILE), 1, TILE, inputs))
-    rows.reshape(-1, inputs)[:n] = encoded[:, :inputs]
+    rows.reshape(len(rows) * TILE, inputs)[:n] = encoded[:, :inputs]  # there may be no inputs
     z = np.empty((len(rows), TILE, parts, width))
     np.matmul(rows, kernel, out=z.transpose(0, 2, 1, 3))
     z = z.reshape(-1, parts * width)[:n]

@@ -48,6 +48,7 @@ def poisson_sums(
 
 
 MOST_DRAWN = 11
+"""Larger Poisson numbers of mean 1 come once in a billion draws: `_times_drawn` gives none."""
 
 
 def _times_drawn(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint16]:

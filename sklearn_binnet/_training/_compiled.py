@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_binnet._training._at_once import end_if_called_off
 from sklearn_binnet._training._callbacks import CallbackView, member_logs
 from sklearn_binnet._training._checkpoint import Checkpoint
 from sklearn_binnet._training._metrics import MetricSet
@@ -210,6 +211,7 @@ class _Training:
             plan = self._plan(first, planned)
             done = 0
             while done < planned and not np.all(watch.stopped):
+                end_if_called_off()
                 last = done + 1 if stepwise else min(done + self._epochs_unheard, planned)
                 alive = ~watch.stopped.numpy()
                 if self._views:
