@@ -192,6 +192,13 @@ def test_thresholds():
     for (_, figure, interval), tuner in zip(comparisons(3), tuners, strict=True):
         check([(figure.strip(), first[tuner][1])])
         assert interval.strip() in ("", first[tuner][2])
+    own = {
+        row[0]: row[1] for row in markdown_rows(read(SOURCES["thresholds"]).split("Our own networks on all 19")[1])[:6]
+    }
+    own_page = re.search(
+        r"on one model loses ([\d.]+) \(.*?and the average ([\d.]+)", read("docs/comparisons.rst"), re.DOTALL
+    )
+    check(zip(own_page.groups(), (own["ours_stable"], own["ours_ensemble"]), strict=True))
     large = {row[0]: row[1] for row in rows if row[-1] == "3"}
     page = read("docs/comparisons.rst")
     check([(re.search(r"on one model lost more, ([\d.]+),", page)[1], large["ours_stable"])])
