@@ -95,6 +95,7 @@ def test_selu_starts_as_its_authors_say():
 
 
 def test_initial_weights_have_the_shapes_and_the_spread_of_keras():
+    keras.utils.set_random_seed(0)
     net = network(sizes=(300, 200), batch_normalization=True)
     drawn, built = net.initial_weights(0), net.build().weights
     assert [w.shape for w in drawn] == [tuple(v.shape) for v in built]
